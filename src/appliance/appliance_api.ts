@@ -1,0 +1,171 @@
+/**
+ * What the program can be asked: the seam between the running appliance and everything that
+ * talks to it (control API, command line, demo). Plain data in, plain data out.
+ */
+import type { AccessMode } from "./config/config.ts";
+
+/** Figures of one `status` call. Names are the originals'. */
+export interface Status {
+  readonly version: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly uptimeMs: number;
+  readonly config: { readonly file: string | null };
+  readonly reactors: readonly ReactorStatus[];
+  /** Bytes of the arena in use: chunks, buffers, memory back ends. */
+  readonly memoryBytes: number;
+  readonly listeners: readonly { readonly address: string; readonly port: number }[];
+  readonly mappings: readonly MappingStatus[];
+  readonly sessions: readonly SessionStatus[];
+  readonly exports: readonly ExportStatus[];
+  /** Sessions that clients have opened at this server. */
+  readonly clients: readonly ServerSessionStatus[];
+  /** Refused messages by reason: bad frames, requests that the gate turned down. */
+  readonly rejections: Readonly<Record<string, number>>;
+}
+
+export interface ReactorStatus {
+  readonly index: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface MappingStatus {
+  readonly name: string;
+  readonly sessname: string;
+  readonly device_path: string;
+  readonly access_mode: AccessMode;
+  readonly state: "open" | "closed";
+  readonly expose: "nbd" | "ublk";
+  /** Block device or NBD socket; null while never opened. */
+  readonly device: string | null;
+  readonly size_bytes: number;
+  readonly logical_block_size: number;
+  /** Why it is not open; null when it is. */
+  readonly last_error: string | null;
+  /** Milliseconds until the next try; null when none is due. */
+  readonly next_try_ms: number | null;
+}
+
+export interface PathStatus {
+  readonly src_addr: string;
+  readonly dst_addr: string;
+  readonly state: "connected" | "disconnected";
+  readonly hca_name: string;
+  readonly inflight: number;
+  readonly last_error: string | null;
+}
+
+export interface SessionStatus {
+  readonly sessname: string;
+  readonly state: "connected" | "disconnected";
+  readonly queue_depth: number;
+  readonly max_io_size: number;
+  readonly reconnects: number;
+  readonly paths: readonly PathStatus[];
+}
+
+export interface ExportClient {
+  readonly sessname: string;
+  readonly mapping_path: string;
+  readonly access_mode: AccessMode;
+}
+
+export interface ExportStatus {
+  readonly device: string;
+  readonly size_bytes: number;
+  readonly clients: readonly ExportClient[];
+}
+
+export interface ServerSessionStatus {
+  readonly sessname: string;
+  readonly devices: number;
+  readonly inflight: number;
+  readonly paths: readonly PathStatus[];
+}
+
+/** What `map` takes; absent fields have the defaults of the config file. */
+export interface MapRequest {
+  readonly name?: string;
+  readonly sessname: string;
+  readonly device_path: string;
+  readonly access_mode?: AccessMode;
+  readonly expose?: "auto" | "nbd" | "ublk";
+  /** Needed when no session of that name exists yet. */
+  readonly paths?: readonly string[];
+  readonly dest_port?: number;
+}
+
+export interface VerifyRequest {
+  readonly name: string;
+  readonly destroyData: boolean;
+  /** Bytes to cover from the start of the device; 0 = all. */
+  readonly bytes: number;
+  readonly blockBytes: number;
+  readonly iodepth: number;
+  readonly seed: number;
+}
+
+export interface VerifyResult {
+  readonly name: string;
+  readonly bytesWritten: number;
+  readonly bytesRead: number;
+  readonly durationMs: number;
+  /** Blocks whose content was wrong, and where the first ones lie. */
+  readonly badBlocks: number;
+  readonly firstBadOffsets: readonly number[];
+  readonly ioErrors: number;
+  readonly firstError: string | null;
+}
+
+export interface BenchRequest {
+  readonly name: string;
+  readonly rw: "read" | "write" | "randread" | "randwrite" | "randrw";
+  readonly blockBytes: number;
+  readonly iodepth: number;
+  readonly runtimeMs: number;
+  /** Reactors that generate load; 0 = all. */
+  readonly jobs: number;
+  /** Needed for everything that writes. */
+  readonly destroyData: boolean;
+}
+
+export interface BenchResult {
+  readonly name: string;
+  readonly rw: BenchRequest["rw"];
+  readonly blockBytes: number;
+  readonly iodepth: number;
+  readonly durationMs: number;
+  readonly ios: number;
+  readonly iops: number;
+  readonly bytesPerSecond: number;
+  readonly errors: number;
+  readonly latencyUs: {
+    readonly min: number;
+    readonly mean: number;
+    readonly p50: number;
+    readonly p90: number;
+    readonly p99: number;
+    readonly p999: number;
+    readonly max: number;
+  };
+  /** io_uring_enter calls of the client's reactors per I/O. */
+  readonly entersPerIo: number;
+}
+
+/** An operation that was refused; `exitCode` is one of the contract's (64, 69, 75, 78, 1). */
+export class ApplianceError extends Error {
+  override readonly name = "ApplianceError";
+  /** @param errnoName the errno as the originals give it (`EEXIST`, …), for machines */
+  constructor(message: string, readonly errnoName: string, readonly exitCode: number) {
+    super(message);
+  }
+}
+
+/** The running program. */
+export interface ApplianceControl {
+  status(): Status;
+  map(request: MapRequest): Promise<MappingStatus>;
+  unmap(name: string, force: boolean): Promise<void>;
+  verify(request: VerifyRequest): Promise<VerifyResult>;
+  bench(request: BenchRequest): Promise<BenchResult>;
+}

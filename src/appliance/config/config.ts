@@ -1,0 +1,79 @@
+/** The configuration as the program uses it: every default filled in, every unit resolved. */
+
+export type AccessMode = "ro" | "rw" | "migration";
+export type IoMode = "fileio" | "blockio";
+export type Expose = "auto" | "ublk" | "nbd";
+
+export interface NodeConfig {
+  readonly name: string;
+  /** control.sock, nbd/ and state live here. */
+  readonly runtimeDir: string;
+  readonly devDir: string;
+  readonly reactors: number;
+  /** How long a reactor polls before it blocks, microseconds. */
+  readonly spinUs: number;
+  /** Address space reserved for chunks, buffers and memory back ends, bytes. */
+  readonly memoryLimitBytes: number;
+}
+
+export interface ExportConfig {
+  /** Pattern with `*` that a device_path must match. */
+  readonly devicePath: string;
+  /** Pattern with `*` that the sessname must match. */
+  readonly sessname: string;
+  /** The most that a client may ask for. */
+  readonly accessMode: AccessMode;
+  /** `path`: what lies below dev_search_path; the others are made here, with `sizeBytes`. */
+  readonly backend: "path" | "memory" | "null";
+  readonly sizeBytes: number;
+  readonly logicalBlockBytes: number;
+  readonly ioMode: IoMode | undefined;
+}
+
+export interface ServerConfig {
+  /** `tcp:…` or `ip:…`. */
+  readonly listen: readonly string[];
+  readonly port: number;
+  readonly devSearchPath: string;
+  readonly ioMode: IoMode;
+  readonly queueDepth: number;
+  readonly maxIoBytes: number;
+  readonly heartbeatIntervalMs: number;
+  readonly heartbeatMissedMax: number;
+  /** CRC32C on the TCP carrier: `auto` is off on loopback, on elsewhere. */
+  readonly crc: "auto" | "on" | "off";
+  readonly exports: readonly ExportConfig[];
+}
+
+export interface SessionConfig {
+  readonly sessname: string;
+  /** "src,dst" pairs or destinations. */
+  readonly paths: readonly string[];
+  readonly destPort: number;
+  readonly mpathPolicy: "round-robin" | "min-inflight" | "min-latency";
+  /** -1 = for ever. */
+  readonly maxReconnectAttempts: number;
+  readonly reconnectDelayMs: number;
+  readonly reconnectDelayMaxMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly heartbeatMissedMax: number;
+  readonly connectTimeoutMs: number;
+  readonly crc: "auto" | "on" | "off";
+}
+
+export interface MappingConfig {
+  readonly name: string;
+  readonly sessname: string;
+  readonly devicePath: string;
+  readonly accessMode: AccessMode;
+  readonly expose: Expose;
+}
+
+export interface Config {
+  /** The file it came from; null when made in the program. */
+  readonly file: string | null;
+  readonly node: NodeConfig;
+  readonly server: ServerConfig | undefined;
+  readonly sessions: readonly SessionConfig[];
+  readonly mappings: readonly MappingConfig[];
+}

@@ -1,0 +1,302 @@
+/**
+ * Every key of the config file, in one table: the loader, `docs/config.md` and the manual page
+ * come from it.
+ */
+import { addressProblem, pathProblem } from "./addresses.ts";
+import { defaultRuntimeDir } from "./environment.ts";
+import { choice, integer, type Key, numberChoice, optionalChoice, optionalSize } from "./keys.ts";
+import { optionalText, size, text, texts } from "./keys.ts";
+import { NAME_BYTES_MAX } from "./limits.ts";
+import { absolutePathProblem, devicePathProblem, runtimeDirProblem } from "./names.ts";
+import { searchPathProblem, sessnameProblem, textProblem } from "./names.ts";
+
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const TIB = 2 ** 40;
+
+/** How a table appears in the file. */
+export interface TableSpec<Keys extends Record<string, Key<unknown>>> {
+  /** As its header is written. */
+  readonly header: string;
+  readonly doc: string;
+  readonly keys: Keys;
+}
+
+const name = (value: string) => textProblem(value, NAME_BYTES_MAX);
+
+const heartbeatKeys = {
+  heartbeat_interval_ms: integer({
+    doc: "Time between heartbeats on an idle path.",
+    unit: "milliseconds",
+    minimum: 100,
+    maximum: 60_000,
+    fallback: 5000,
+  }),
+  heartbeat_missed_max: integer({
+    doc: "A path is given up when this many heartbeats in a row stay without an answer.",
+    minimum: 1,
+    maximum: 100,
+    fallback: 5,
+  }),
+  crc: choice({
+    doc: "CRC32C over every frame of the TCP carrier. auto: off on loopback, else on. It is used " +
+      "when either end asks for it.",
+    words: ["auto", "on", "off"],
+    fallback: "auto",
+  }),
+};
+
+const accessDoc = "ro reads only; rw is the one writer; migration lets a second writer in " +
+  "while a virtual machine moves.";
+
+/** `[node]` */
+export const NODE = {
+  header: "[node]",
+  doc: "The process itself.",
+  keys: {
+    name: text({
+      doc: "Name of this node in the status.",
+      allowed: "a name of 1 to 254 bytes",
+      problem: name,
+      fallback: (environment) => environment.hostName,
+      fallbackText: "the host name",
+    }),
+    runtime_dir: text({
+      doc: "Folder for the control socket, the NBD sockets (`nbd/`) and state.",
+      allowed: "an absolute path",
+      problem: runtimeDirProblem,
+      fallback: defaultRuntimeDir,
+      fallbackText: "`/run/rnbd-appliance` for root, else `$XDG_RUNTIME_DIR/rnbd-appliance`, " +
+        "else `/tmp/rnbd-appliance-UID`",
+    }),
+    dev_dir: text({
+      doc: "Folder for the names of mapped block devices.",
+      allowed: "an absolute path",
+      problem: absolutePathProblem,
+      fallback: "/dev/rnbd",
+    }),
+    reactors: integer({
+      doc: "Threads that carry I/O.",
+      minimum: 1,
+      maximum: 64,
+      fallback: (environment) => Math.max(1, Math.min(environment.cores, 4)),
+      fallbackText: "the number of cores, at most 4",
+    }),
+    spin_us: integer({
+      doc: "How long a thread that runs out of work polls before it sleeps. More than 0 lowers " +
+        "latency and costs a core per thread while I/O is under way.",
+      unit: "microseconds",
+      minimum: 0,
+      maximum: 1_000_000,
+      fallback: 0,
+    }),
+    memory_limit: size({
+      doc: "Address space reserved for chunks, buffers and memory back ends. Memory is only " +
+        "taken when it is used.",
+      minimum: 256 * MIB,
+      maximum: TIB,
+      multipleOf: 4096,
+      fallback: 64 * GIB,
+    }),
+  },
+} as const;
+
+/** `[server]` */
+export const SERVER = {
+  header: "[server]",
+  doc: "Serves devices to RNBD clients. Without this table there is no server.",
+  keys: {
+    listen: texts({
+      doc: "Addresses to listen on. The prefix names the carrier: `tcp:` is RDMA framing over " +
+        "TCP, built in.",
+      allowed: 'a list of addresses such as ["tcp:192.0.2.1"]',
+      maximum: 64,
+      problem: addressProblem,
+    }),
+    port: integer({
+      doc: "Port to listen on, for every address.",
+      minimum: 1,
+      maximum: 65_535,
+      fallback: 1234,
+    }),
+    dev_search_path: text({
+      doc: "Folder below which files and block devices can be opened; `%SESSNAME%` at its end " +
+        'stands for the name of the client\'s session. Required, because "/" (the default of ' +
+        "the kernel's server) offers every file of the machine.",
+      allowed: "an absolute path",
+      problem: searchPathProblem,
+    }),
+    io_mode: choice({
+      doc: "fileio reads through the page cache and writes straight to disk; blockio bypasses " +
+        "the page cache (O_DIRECT).",
+      words: ["fileio", "blockio"],
+      fallback: "fileio",
+    }),
+    queue_depth: integer({
+      doc: "Requests that a session can have in flight; each takes a chunk of max_io_size + 4 KiB.",
+      minimum: 2,
+      maximum: 65_535,
+      fallback: 512,
+    }),
+    max_io_size: size({
+      doc: "Largest single transfer.",
+      minimum: 4 * KIB,
+      maximum: 64 * MIB,
+      multipleOf: 4096,
+      fallback: 124 * KIB,
+    }),
+    ...heartbeatKeys,
+  },
+} as const;
+
+/** `[[server.export]]` */
+export const SERVER_EXPORT = {
+  header: "[[server.export]]",
+  doc: "What clients may open. Without any, everything below dev_search_path can be opened by " +
+    "everyone; with at least one, only what matches one of them.",
+  keys: {
+    device_path: text({
+      doc: 'Device path that clients give, below dev_search_path; "*" stands for any text.',
+      allowed: "a path such as vm-*",
+      problem: devicePathProblem,
+    }),
+    sessname: text({
+      doc: 'Name of the session that may open it; "*" stands for any text.',
+      allowed: "a name such as store-*",
+      problem: sessnameProblem,
+      fallback: "*",
+    }),
+    access_mode: choice({
+      doc: `The most that a client may ask for. ${accessDoc}`,
+      words: ["ro", "rw", "migration"],
+      fallback: "rw",
+    }),
+    backend: choice({
+      doc: "path: a file or block device below dev_search_path; memory: a disk in memory, lost " +
+        "at exit; null: reads give zeroes, writes vanish.",
+      words: ["path", "memory", "null"],
+      fallback: "path",
+    }),
+    size: optionalSize({
+      doc: "Size of a memory or null disk; required there and only possible there.",
+      minimum: 4 * KIB,
+      maximum: 16 * TIB,
+      fallbackText: "none",
+    }),
+    logical_block_size: numberChoice({
+      doc: "Smallest unit of I/O that clients are told. A block device with larger sectors keeps " +
+        "its own.",
+      unit: "bytes",
+      numbers: [512, 1024, 2048, 4096],
+      fallback: 512,
+    }),
+    io_mode: optionalChoice({
+      doc: "As in [server], for this export.",
+      words: ["fileio", "blockio"],
+      fallbackText: "server.io_mode",
+    }),
+  },
+} as const;
+
+/** `[[session]]` */
+export const SESSION = {
+  header: "[[session]]",
+  doc: "A connection to a server, shared by the mappings that name it.",
+  keys: {
+    sessname: text({
+      doc: "Name of the session; unique at the server.",
+      allowed: 'a name of 1 to 254 bytes without "/" and "."',
+      problem: sessnameProblem,
+    }),
+    paths: texts({
+      doc: 'Where the server is: "destination" or "source,destination". One path for now.',
+      allowed: 'a list with one path such as ["tcp:192.0.2.1"]',
+      maximum: 128,
+      problem: pathProblem,
+    }),
+    dest_port: integer({
+      doc: "Port of the server.",
+      minimum: 1,
+      maximum: 65_535,
+      fallback: 1234,
+    }),
+    mpath_policy: choice({
+      doc: "How requests are spread over several paths; without effect while there is one.",
+      words: ["round-robin", "min-inflight", "min-latency"],
+      fallback: "min-inflight",
+    }),
+    max_reconnect_attempts: integer({
+      doc: "Tries to reconnect a path before it stays down; -1: for ever, 0: none.",
+      minimum: -1,
+      maximum: 9999,
+      fallback: -1,
+    }),
+    reconnect_delay_ms: integer({
+      doc: "Pause before the first try to reconnect; it doubles with every try.",
+      unit: "milliseconds",
+      minimum: 10,
+      maximum: 3_600_000,
+      fallback: 500,
+    }),
+    reconnect_delay_max_ms: integer({
+      doc: "The pause between tries grows up to this.",
+      unit: "milliseconds",
+      minimum: 10,
+      maximum: 3_600_000,
+      fallback: 30_000,
+    }),
+    connect_timeout_ms: integer({
+      doc: "A try to connect that takes longer has failed.",
+      unit: "milliseconds",
+      minimum: 100,
+      maximum: 600_000,
+      fallback: 30_000,
+    }),
+    ...heartbeatKeys,
+  },
+} as const;
+
+/** `[[mapping]]` */
+export const MAPPING = {
+  header: "[[mapping]]",
+  doc: "A remote device that is made available here.",
+  keys: {
+    name: optionalText({
+      doc: "Name of the mapping: its device or socket is called so.",
+      allowed: "a name of 1 to 254 bytes",
+      problem: name,
+      fallbackText: 'device_path with "!" for "/"',
+    }),
+    sessname: text({
+      doc: "The [[session]] over which the device is reached.",
+      allowed: "the name of a [[session]]",
+      problem: sessnameProblem,
+    }),
+    device_path: text({
+      doc: "Path of the device at the server, below its dev_search_path.",
+      allowed: "a path such as disk0.img",
+      problem: devicePathProblem,
+    }),
+    access_mode: choice({
+      doc: accessDoc,
+      words: ["ro", "rw", "migration"],
+      fallback: "rw",
+    }),
+    expose: choice({
+      doc: "nbd: on the Unix socket runtime_dir/nbd/NAME.sock; ublk: as a block device (not in " +
+        "this version); auto: the best that there is, which is nbd in this version.",
+      words: ["auto", "nbd", "ublk"],
+      fallback: "auto",
+    }),
+  },
+} as const;
+
+/** All tables, in the order of the documentation. */
+export const TABLES: readonly TableSpec<Record<string, Key<unknown>>>[] = [
+  NODE,
+  SERVER,
+  SERVER_EXPORT,
+  SESSION,
+  MAPPING,
+];

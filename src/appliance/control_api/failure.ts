@@ -1,0 +1,70 @@
+/** How a request fails, and what the caller sees of it. */
+import { SystemError } from "../../ffi/errno.ts";
+import { ApplianceError } from "../appliance_api.ts";
+
+/** What every answer that is not 2xx carries. */
+export interface FailureBody {
+  readonly error: {
+    readonly message: string;
+    /** Name of the errno, as ENOENT. */
+    readonly errno: string;
+    /** What the command line exits with. */
+    readonly exitCode: number;
+  };
+}
+
+/** A request that is refused, with its HTTP status. */
+export class ApiFailure extends Error {
+  override readonly name = "ApiFailure";
+
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly errno: string,
+    readonly exitCode: number,
+  ) {
+    super(message);
+  }
+
+  /** A request that breaks the rules of the API. */
+  static bad(message: string): ApiFailure {
+    return new ApiFailure(400, message, "EINVAL", 64);
+  }
+
+  /** The answer for the caller. */
+  response(headers: Record<string, string> = {}): Response {
+    const { message, errno, exitCode } = this;
+    const body: FailureBody = { error: { message, errno, exitCode } };
+    return Response.json(body, { status: this.status, headers });
+  }
+}
+
+const STATUS_BY_ERRNO: Readonly<Record<string, number>> = {
+  EINVAL: 400,
+  ENAMETOOLONG: 400,
+  EPERM: 403,
+  EACCES: 403,
+  EROFS: 403,
+  ENOENT: 404,
+  EBUSY: 409,
+  EEXIST: 409,
+  EALREADY: 409,
+  EOPNOTSUPP: 501,
+  EAGAIN: 503,
+  ETIMEDOUT: 504,
+};
+
+/** What any error means to the caller. */
+export function asFailure(error: unknown): ApiFailure {
+  if (error instanceof ApiFailure) return error;
+  if (error instanceof ApplianceError) {
+    const status = STATUS_BY_ERRNO[error.errnoName] ?? (error.exitCode === 75 ? 503 : 500);
+    return new ApiFailure(status, error.message, error.errnoName, error.exitCode);
+  }
+  if (error instanceof SystemError) {
+    const status = STATUS_BY_ERRNO[error.errnoName] ?? 500;
+    return new ApiFailure(status, error.message, error.errnoName, 1);
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new ApiFailure(500, message, "EIO", 1);
+}

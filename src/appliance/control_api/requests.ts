@@ -1,0 +1,98 @@
+/** Request bodies of the control API, checked before anything acts on them. */
+import type { BenchRequest, MapRequest, VerifyRequest } from "../appliance_api.ts";
+import { pathProblem } from "../config/addresses.ts";
+import { devicePathProblem, mappingNameProblem, sessnameProblem } from "../config/names.ts";
+import { ApiFailure } from "./failure.ts";
+import { Fields } from "./fields.ts";
+import { BENCH_JOBS_MAX, BENCH_RUNTIME_MS_MAX, BLOCK_BYTES_MAX, IODEPTH_MAX } from "./limits.ts";
+
+const SECTOR_BYTES = 512;
+const BLOCK_BYTES_DEFAULT = 4096;
+const VERIFY_BLOCK_BYTES_DEFAULT = 65_536;
+const IODEPTH_DEFAULT = 32;
+const RUNTIME_MS_DEFAULT = 10_000;
+/** Paths of one session in this version. */
+const PATHS_MAX = 1;
+
+/** Kinds of load that `bench` knows. */
+export const BENCH_RW = ["read", "write", "randread", "randwrite", "randrw"] as const;
+
+/**
+ * The body of `POST /v1/mappings`.
+ * @param runtimeDir where the mapping's socket is going to be
+ * @throws ApiFailure
+ */
+export function readMapRequest(body: unknown, runtimeDir: string): MapRequest {
+  const fields = new Fields("map", body);
+  const name = fields.optionalText("name", (value) => mappingNameProblem(value, runtimeDir));
+  const sessname = fields.text("sessname", sessnameProblem);
+  const device_path = fields.text("device_path", devicePathProblem);
+  const access_mode = fields.optionalChoice("access_mode", ["ro", "rw", "migration"]);
+  const expose = fields.optionalChoice("expose", ["auto", "nbd", "ublk"]);
+  const paths = fields.optionalTexts("paths", PATHS_MAX, pathProblem);
+  const dest_port = fields.optionalInteger("dest_port", 1, 65_535);
+  fields.finish();
+  if (expose === "ublk") {
+    const message = 'map: expose: "ublk" is not in this version yet; use "nbd" or "auto"';
+    throw new ApiFailure(501, message, "EOPNOTSUPP", 64);
+  }
+  if (dest_port !== undefined && paths === undefined) {
+    throw ApiFailure.bad("map: dest_port: says nothing without paths; give both or neither");
+  }
+  return {
+    sessname,
+    device_path,
+    ...(name === undefined ? {} : { name }),
+    ...(access_mode === undefined ? {} : { access_mode }),
+    ...(expose === undefined ? {} : { expose }),
+    ...(paths === undefined ? {} : { paths }),
+    ...(dest_port === undefined ? {} : { dest_port }),
+  };
+}
+
+/**
+ * The body of `POST /v1/mappings/NAME/verify`.
+ * @throws ApiFailure, also when it does not agree to the loss of data
+ */
+export function readVerifyRequest(body: unknown, name: string): VerifyRequest {
+  const fields = new Fields("verify", body);
+  const destroyData = fields.flag("destroyData");
+  const bytes = fields.integer("bytes", 0, Number.MAX_SAFE_INTEGER, 0);
+  const blockBytes = readBlockBytes(fields, VERIFY_BLOCK_BYTES_DEFAULT);
+  const iodepth = fields.integer("iodepth", 1, IODEPTH_MAX, IODEPTH_DEFAULT);
+  const seed = fields.integer("seed", 0, 0xffff_ffff, 1);
+  fields.finish();
+  if (bytes % SECTOR_BYTES !== 0) {
+    throw ApiFailure.bad(`verify: bytes: ${bytes} is no multiple of ${SECTOR_BYTES}`);
+  }
+  if (!destroyData) throw overwrites("verify", name);
+  return { name, destroyData, bytes, blockBytes, iodepth, seed };
+}
+
+/**
+ * The body of `POST /v1/mappings/NAME/bench`.
+ * @throws ApiFailure, also when it writes and does not agree to the loss of data
+ */
+export function readBenchRequest(body: unknown, name: string): BenchRequest {
+  const fields = new Fields("bench", body);
+  const rw = fields.optionalChoice("rw", BENCH_RW) ?? "randread";
+  const blockBytes = readBlockBytes(fields, BLOCK_BYTES_DEFAULT);
+  const iodepth = fields.integer("iodepth", 1, IODEPTH_MAX, IODEPTH_DEFAULT);
+  const runtimeMs = fields.integer("runtimeMs", 1, BENCH_RUNTIME_MS_MAX, RUNTIME_MS_DEFAULT);
+  const jobs = fields.integer("jobs", 0, BENCH_JOBS_MAX, 0);
+  const destroyData = fields.flag("destroyData");
+  fields.finish();
+  if (rw !== "read" && rw !== "randread" && !destroyData) throw overwrites(`bench ${rw}`, name);
+  return { name, rw, blockBytes, iodepth, runtimeMs, jobs, destroyData };
+}
+
+function readBlockBytes(fields: Fields, fallback: number): number {
+  const bytes = fields.integer("blockBytes", SECTOR_BYTES, BLOCK_BYTES_MAX, fallback);
+  if (bytes % SECTOR_BYTES === 0) return bytes;
+  throw ApiFailure.bad(`blockBytes: ${bytes} is no multiple of ${SECTOR_BYTES}`);
+}
+
+function overwrites(what: string, name: string): ApiFailure {
+  const message = `${what} overwrites the data of mapping "${name}"; agree with destroyData`;
+  return new ApiFailure(403, message, "EPERM", 64);
+}

@@ -1,0 +1,193 @@
+/**
+ * The fabric seam: what RTRS needs of RDMA, and no more. Three carriers implement it: `verbs`
+ * (RDMA), `iwarp` (RDMA semantics over TCP) and `sim` (in memory, virtual time).
+ *
+ * It has two halves. The control half ({@link Fabric}) finds and makes connections; it lives on
+ * main and is callback-driven, so that it runs unchanged on virtual time. The data half
+ * ({@link FabricConnection}) carries messages; it lives on the thread that adopted the connection
+ * and allocates nothing per message. All places in memory are arena offsets (bytes).
+ */
+
+/** A remote address of 64 bits as two words: kernel addresses exceed 2^53. */
+export interface RemoteAddress {
+  readonly high: number;
+  readonly low: number;
+}
+
+/**
+ * A range of local memory that a peer may write to, and how the peer names it. Plain data. It
+ * takes effect on a connection with {@link FabricConnection.expose}.
+ */
+export interface RegisteredMemory {
+  /** Arena offset and length, bytes. */
+  readonly at: number;
+  readonly length: number;
+  /** The key a peer must present (STag on iWARP). */
+  readonly rkey: number;
+  /** The peer's name of the first byte. */
+  readonly address: RemoteAddress;
+}
+
+/** What a broken or refused connection says. */
+export interface FabricFailure {
+  /** Positive errno. */
+  readonly errno: number;
+  /** A sentence for the log: what happened, on what. */
+  readonly reason: string;
+}
+
+/** Told about one connection, on the thread that adopted it. Never called from within a post. */
+export interface FabricConnectionHandler {
+  /** An RDMA-write-with-immediate (or an empty one) arrived; what it wrote is in place. */
+  onImmediate(immediate: number): void;
+  /**
+   * A SEND arrived: `length` bytes at arena offset `at`, valid during the call only.
+   * A send with immediate is this call followed by {@link onImmediate}.
+   */
+  onSend(at: number, length: number): void;
+  /** The peer invalidated `rkey` (SEND with invalidate; an empty one carries nothing else). */
+  onInvalidated(rkey: number): void;
+  /** The connection is unusable: no more events come but {@link onClosed}. Called at most once. */
+  onBroken(failure: FabricFailure): void;
+  /** Nothing of this connection refers to local memory any more. Last call, always made. */
+  onClosed(): void;
+}
+
+/**
+ * One reliable connection (a queue pair), the data half. Posts take effect at the end of the
+ * batch; their memory must stay untouched until the peer's answer shows that it arrived, or
+ * until `onClosed`. A post on a broken connection does nothing.
+ */
+export interface FabricConnection {
+  /**
+   * RDMA write of two gathered ranges (either may have length 0), followed by an immediate.
+   * @param rkey key of the remote memory
+   * @param addressHigh, addressLow remote address of the first byte
+   */
+  writeImmediate(
+    first: number,
+    firstLength: number,
+    second: number,
+    secondLength: number,
+    rkey: number,
+    addressHigh: number,
+    addressLow: number,
+    immediate: number,
+  ): void;
+  /** RDMA write of one range, nothing after it. */
+  write(
+    at: number,
+    length: number,
+    rkey: number,
+    addressHigh: number,
+    addressLow: number,
+  ): void;
+  /** An empty RDMA write with immediate. */
+  immediate(immediate: number): void;
+  /** SEND of one range. */
+  send(at: number, length: number): void;
+  /** SEND with immediate. */
+  sendImmediate(at: number, length: number, immediate: number): void;
+  /** Empty SEND with remote invalidation of `rkey`. */
+  sendInvalidate(rkey: number): void;
+  /** Lets the peer of this connection write to `memory`; lasts as long as the connection. */
+  expose(memory: RegisteredMemory): void;
+  /** Starts closing: tells the peer, drops what is queued; ends with `onClosed`. Idempotent. */
+  close(): void;
+}
+
+/** A connection that is set up but not yet adopted; plain data, can be sent to another thread. */
+export interface ConnectionTicket {
+  readonly carrier: "iwarp" | "verbs" | "sim";
+  /** Source and destination as the originals print them, e.g. `tcp:127.0.0.1`. */
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  /** The carrier's own fields. */
+  readonly details: Readonly<Record<string, number | string>>;
+}
+
+/** Sizes that a carrier needs when it sets up its queues for a connection. */
+export interface ConnectionLimits {
+  /** Messages that may be posted and unsent at a time: bounded by the protocol above. */
+  readonly postsMax: number;
+  /** Longest SEND that may arrive, bytes. */
+  readonly receiveBytesMax: number;
+}
+
+/** The data half of a carrier on one thread: turns tickets into connections. */
+export interface FabricAdopter {
+  /** Takes over a connection. From now on this thread owns it. */
+  adopt(
+    ticket: ConnectionTicket,
+    limits: ConnectionLimits,
+    handler: FabricConnectionHandler,
+  ): FabricConnection;
+  /** Closes a connection that nobody adopted. */
+  discard(ticket: ConnectionTicket): void;
+}
+
+/** Somebody asks to connect. Exactly one of `accept` and `reject` must be called. */
+export interface ConnectionRequest {
+  readonly privateData: Uint8Array;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  /** `done` gets the ticket, or the reason why the peer went away meanwhile. */
+  accept(
+    privateData: Uint8Array,
+    done: (outcome: { ticket: ConnectionTicket } | { failure: FabricFailure }) => void,
+  ): void;
+  reject(privateData: Uint8Array): void;
+}
+
+/** How a connect ended. `rejected` carries the peer's private data. */
+export type ConnectOutcome =
+  | { readonly kind: "established"; ticket: ConnectionTicket; privateData: Uint8Array }
+  | { readonly kind: "rejected"; privateData: Uint8Array }
+  | { readonly kind: "failed"; failure: FabricFailure };
+
+/** A connect under way. */
+export interface ConnectAttempt {
+  /** Gives up; `done` is not called any more. */
+  cancel(): void;
+}
+
+/** What to connect to. Addresses without the carrier's prefix. */
+export interface ConnectTarget {
+  readonly source: string | undefined;
+  readonly destination: string;
+  readonly port: number;
+  readonly privateData: Uint8Array;
+  readonly timeoutMs: number;
+}
+
+/** A listener; `close` stops it (connections made stay). */
+export interface FabricListener {
+  readonly localAddress: string;
+  readonly port: number;
+  close(): void;
+}
+
+/** The control half of a carrier. */
+export interface Fabric {
+  readonly carrier: ConnectionTicket["carrier"];
+  /**
+   * @param port 0 picks a free one
+   * @throws SystemError when the address cannot be had
+   */
+  listen(
+    address: string,
+    port: number,
+    onRequest: (request: ConnectionRequest) => void,
+  ): FabricListener;
+  connect(target: ConnectTarget, done: (outcome: ConnectOutcome) => void): ConnectAttempt;
+  /**
+   * Registers a range for a path; the key is good on all connections of the path that
+   * {@link FabricConnection.expose} it.
+   * @param ticket one connection of the path: it names the device
+   */
+  register(ticket: ConnectionTicket, at: number, length: number): RegisteredMemory;
+  /** Frees what main holds for a connection, after its `onClosed`. */
+  release(ticket: ConnectionTicket): void;
+  /** Undoes {@link register}, after the last connection that exposed it was closed. */
+  unregister(memory: RegisteredMemory): void;
+}

@@ -1,0 +1,47 @@
+/** What a connection, disk or socket needs of the thread it lives on, be it a reactor or main. */
+import type { Arena } from "./arena.ts";
+import type { Ring } from "./ring.ts";
+
+/** Work that is collected over a batch of completions and done once at its end. */
+export interface Flushable {
+  /** Owned by the executor: true between {@link Executor.defer} and `flush`. */
+  deferred: boolean;
+  /** Posts what the batch collected. May defer others, and itself again. */
+  flush(): void;
+}
+
+/** A thread that runs a ring: reap everything, handle everything, flush once, enter once. */
+export interface Executor {
+  readonly ring: Ring;
+  readonly arena: Arena;
+  /** Has `task.flush()` called once before the ring is entered next. */
+  defer(task: Flushable): void;
+}
+
+/** The list behind {@link Executor.defer}; grows to the number of tasks there are, then stays. */
+export class DeferredTasks {
+  private tasks: Flushable[] = [];
+  private running: Flushable[] = [];
+
+  /** Adds a task unless it is waiting already. */
+  add(task: Flushable): void {
+    if (task.deferred) return;
+    task.deferred = true;
+    this.tasks.push(task);
+  }
+
+  /** Runs all tasks, those deferred meanwhile too. */
+  run(): void {
+    while (this.tasks.length > 0) {
+      const batch = this.tasks;
+      this.tasks = this.running;
+      this.running = batch;
+      for (let i = 0; i < batch.length; i++) {
+        const task = batch[i]!;
+        task.deferred = false;
+        task.flush();
+      }
+      batch.length = 0;
+    }
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * A reactor: one thread, one ring, one blocking point. It reaps all completions, handles all,
+ * flushes once, enters once. Everything that carries I/O lives on one; nothing here is async.
+ */
+import { Arena } from "./arena.ts";
+import { DeferredTasks, type Executor, type Flushable } from "./executor.ts";
+import { REACTOR_RING_ENTRIES } from "./limits.ts";
+import { MailboxReader } from "./mailbox.ts";
+import { OP, SETUP } from "./opcodes.ts";
+import { type CompletionHandler, Ring } from "./ring.ts";
+
+/** What main tells a new reactor; plain numbers, so that it can be sent to a Worker. */
+export interface ReactorSetup {
+  readonly index: number;
+  readonly arenaBase: number;
+  readonly arenaBytes: number;
+  /** Arena offset of the mailbox. */
+  readonly mailbox: number;
+  /** eventfd that main signals after it wrote to the mailbox. */
+  readonly wakeFd: number;
+  /** How long to poll before blocking, in microseconds; 0 = block at once. */
+  readonly spinUs: number;
+}
+
+/** Polls between two looks at the clock while spinning. */
+const SPIN_POLLS_PER_CLOCK = 64;
+
+/** The loop of one reactor thread. */
+export class Reactor implements Executor, CompletionHandler {
+  readonly ring: Ring;
+  private readonly tasks = new DeferredTasks();
+  private readonly mailbox: MailboxReader;
+  private readonly handlerId: number;
+  /** Arena offset of the 8 bytes that the wake-up read fills. */
+  private readonly wakeBuffer: number;
+  private stopping = false;
+
+  /**
+   * @param receive called with each message from main, on this thread, between batches
+   */
+  constructor(
+    readonly arena: Arena,
+    private readonly setup: ReactorSetup,
+    private readonly receive: (message: unknown) => void,
+  ) {
+    const spin = setup.spinUs > 0 ? SETUP.TASKRUN_FLAG : 0;
+    this.ring = new Ring(
+      REACTOR_RING_ENTRIES,
+      SETUP.SINGLE_ISSUER | SETUP.DEFER_TASKRUN | SETUP.COOP_TASKRUN | spin,
+    );
+    this.mailbox = new MailboxReader(arena, setup.mailbox);
+    this.wakeBuffer = setup.mailbox + 96;
+    this.handlerId = this.ring.addHandler(this);
+    this.armWake();
+  }
+
+  private armWake(): void {
+    const low = this.wakeBuffer >>> 0;
+    const high = this.arena.addressHigh(this.wakeBuffer);
+    this.ring.prepare(OP.READ, this.setup.wakeFd, low, high, 8, this.handlerId, 0, 0);
+  }
+
+  /** The wake-up from main. */
+  onCompletion(): void {
+    this.armWake();
+    this.mailbox.drain(this.receive);
+  }
+
+  defer(task: Flushable): void {
+    this.tasks.add(task);
+  }
+
+  /** Ends {@link run} after the current batch. */
+  stop(): void {
+    this.stopping = true;
+  }
+
+  /** Runs until {@link stop}. Blocks the thread. */
+  run(): void {
+    const ring = this.ring;
+    while (!this.stopping) {
+      this.tasks.run();
+      if (this.stopping) break;
+      if (this.setup.spinUs > 0) this.spinThenWait();
+      else ring.submitAndWait(1);
+      ring.dispatch();
+    }
+    ring.close();
+  }
+
+  private spinThenWait(): void {
+    const ring = this.ring;
+    ring.submit();
+    if (ring.hasCompletions()) return;
+    const end = performance.now() + this.setup.spinUs / 1000;
+    do {
+      for (let i = 0; i < SPIN_POLLS_PER_CLOCK; i++) {
+        if (!ring.hasDeferredWork()) continue;
+        ring.submit();
+        if (ring.hasCompletions()) return;
+      }
+    } while (performance.now() < end);
+    ring.submitAndWait(1);
+  }
+}

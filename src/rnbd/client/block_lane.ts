@@ -1,0 +1,196 @@
+/**
+ * The mapped disks of a session on one reactor: turns block requests into RNBD IO messages on the
+ * session's lane, and hands permits out. Allocates nothing per I/O.
+ */
+import type { FabricFailure } from "../../fabric/fabric.ts";
+import { ERRNO } from "../../ffi/errno.ts";
+import type { Flushable } from "../../ring/executor.ts";
+import type { Arena } from "../../ring/arena.ts";
+import { ClientConnection } from "../../rtrs/client/connection.ts";
+import { ClientLane, type ClientLaneSetup, type ClientLaneUser } from "../../rtrs/client/lane.ts";
+import {
+  BLOCK_FLAG,
+  BLOCK_OP,
+  type BlockGeometry,
+  type BlockQueue,
+  type BlockUser,
+} from "../block_queue.ts";
+import { encodeIo, IO, RW_FLAG } from "../codec.ts";
+
+/** What a block lane needs of its thread. */
+export interface BlockLaneHost {
+  readonly arena: Arena;
+  defer(task: Flushable): void;
+}
+
+/** Told about the lane's connections; the reactor passes it on to main. */
+export interface BlockLaneEvents {
+  onConnectionBroken(connection: ClientConnection, failure: FabricFailure): void;
+  onConnectionClosed(connection: ClientConnection): void;
+}
+
+/** A mapped disk on one reactor. */
+export class DeviceQueue implements BlockQueue {
+  isOpen = false;
+  /** The server's id of the device; changes with every OPEN. */
+  deviceId = 0;
+  geometry: BlockGeometry;
+
+  constructor(private readonly lane: BlockLane, geometry: BlockGeometry) {
+    this.geometry = geometry;
+  }
+
+  acquire(user: BlockUser): number {
+    return this.lane.acquire(user);
+  }
+
+  release(permit: number): void {
+    this.lane.release(permit);
+  }
+
+  bufferOf(permit: number): number {
+    return this.lane.bufferOf(permit);
+  }
+
+  submit(
+    permit: number,
+    user: BlockUser,
+    operation: number,
+    flags: number,
+    offset: number,
+    length: number,
+    at: number,
+    token: number,
+  ): void {
+    this.lane.submit(this, permit, user, operation, flags, offset, length, at, token);
+  }
+}
+
+/** See the head of this file. Owned by one reactor. */
+export class BlockLane implements ClientLaneUser, Flushable {
+  deferred = false;
+  readonly lane: ClientLane;
+  private readonly firstPermit: number;
+  private readonly users: (BlockUser | undefined)[];
+  private readonly tokens: Int32Array;
+  /** Permits whose request failed before it was sent. */
+  private failed: Int32Array;
+  private failing: Int32Array;
+  private failedCount = 0;
+  private readonly waiters: BlockUser[] = [];
+
+  constructor(
+    private readonly host: BlockLaneHost,
+    setup: ClientLaneSetup,
+    private readonly events: BlockLaneEvents,
+  ) {
+    this.lane = new ClientLane(host.arena, setup, this);
+    this.firstPermit = setup.firstPermit;
+    this.users = new Array<BlockUser | undefined>(setup.permits).fill(undefined);
+    this.tokens = new Int32Array(setup.permits);
+    this.failed = new Int32Array(setup.permits);
+    this.failing = new Int32Array(setup.permits);
+  }
+
+  /** Permits in the hands of users or in flight. */
+  get heldPermits(): number {
+    return this.lane.setup.permits - this.lane.freePermits;
+  }
+
+  acquire(user: BlockUser): number {
+    const permit = this.lane.acquire();
+    if (permit < 0 && !this.waiters.includes(user)) this.waiters.push(user);
+    return permit;
+  }
+
+  release(permit: number): void {
+    this.lane.release(permit);
+    if (this.waiters.length > 0) this.host.defer(this);
+  }
+
+  /** Forgets a user that goes away. */
+  removeUser(user: BlockUser): void {
+    const at = this.waiters.indexOf(user);
+    if (at >= 0) this.waiters.splice(at, 1);
+  }
+
+  bufferOf(permit: number): number {
+    return this.lane.bufferOf(permit);
+  }
+
+  submit(
+    device: DeviceQueue,
+    permit: number,
+    user: BlockUser,
+    operation: number,
+    flags: number,
+    offset: number,
+    length: number,
+    at: number,
+    token: number,
+  ): void {
+    const index = permit - this.firstPermit;
+    this.users[index] = user;
+    this.tokens[index] = token;
+    if (!device.isOpen || !this.send(device, permit, operation, flags, offset, length, at)) {
+      this.failed[this.failedCount++] = permit;
+      this.host.defer(this);
+    }
+  }
+
+  private send(
+    device: DeviceQueue,
+    permit: number,
+    operation: number,
+    flags: number,
+    offset: number,
+    length: number,
+    at: number,
+  ): boolean {
+    const lane = this.lane;
+    const header = lane.headerOf(permit);
+    let rw = operation | RW_FLAG.SYNC;
+    if ((flags & BLOCK_FLAG.FUA) !== 0) rw |= RW_FLAG.FUA;
+    if ((flags & BLOCK_FLAG.NO_UNMAP) !== 0) rw |= RW_FLAG.NO_UNMAP;
+    encodeIo(this.host.arena.view, header, device.deviceId, rw, offset, length);
+    if (operation === BLOCK_OP.READ) return lane.read(permit, IO.BYTES, at, length);
+    if (operation === BLOCK_OP.FLUSH) return lane.read(permit, IO.BYTES, 0, 0);
+    return lane.write(permit, IO.BYTES, at, operation === BLOCK_OP.WRITE ? length : 0);
+  }
+
+  onResponse(permit: number, errno: number): void {
+    const index = permit - this.firstPermit;
+    const user = this.users[index]!;
+    this.users[index] = undefined;
+    user.onBlockDone(permit, this.tokens[index]!, errno);
+  }
+
+  /** Ends requests that could not be sent, and lets waiters have permits. */
+  flush(): void {
+    const failing = this.failed;
+    const count = this.failedCount;
+    this.failed = this.failing;
+    this.failing = failing;
+    this.failedCount = 0;
+    for (let i = 0; i < count; i++) this.onResponse(failing[i]!, ERRNO.EIO);
+    for (let n = this.waiters.length; n > 0 && this.lane.freePermits > 0; n--) {
+      this.waiters.shift()!.onPermits();
+    }
+  }
+
+  onHeartbeat(): void {
+    // Heartbeats come on the service connection, which main has.
+  }
+
+  onMessage(): void {
+    // INFO_RSP comes on the service connection, which main has.
+  }
+
+  onConnectionBroken(connection: ClientConnection, failure: FabricFailure): void {
+    this.events.onConnectionBroken(connection, failure);
+  }
+
+  onConnectionClosed(connection: ClientConnection): void {
+    this.events.onConnectionClosed(connection);
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * The RNBD server on one reactor, for one session: IO messages in, back-end operations, answers
+ * out. The chunk is the I/O buffer; payload is never touched here. Allocates nothing per I/O.
+ */
+import type { FabricFailure } from "../../fabric/fabric.ts";
+import type { Arena } from "../../ring/arena.ts";
+import type { ServerConnection } from "../../rtrs/server/connection.ts";
+import type { ParsedRequest } from "../../rtrs/server/gate.ts";
+import { ServerLane, type ServerLaneSetup, type ServerLaneUser } from "../../rtrs/server/lane.ts";
+import type { BackendHandler, BackendQueue, BackendTicket, OpenBackendQueue } from "../backend.ts";
+import { BLOCK_OP } from "../block_queue.ts";
+import { checkIo, IO_REJECT, ioDeviceId, ioRejectionErrno, ParsedIo } from "./io_gate.ts";
+
+/** Told about the session's connections and devices; the reactor passes it on to main. */
+export interface IoLaneEvents {
+  onConnectionBroken(connection: ServerConnection, failure: FabricFailure): void;
+  onConnectionDrained(connection: ServerConnection): void;
+}
+
+/** What an I/O lane needs of its thread. */
+export interface IoLaneHost {
+  readonly arena: Arena;
+  readonly openQueue: OpenBackendQueue;
+  /** Index in `arena.f64` of the counters of IO_REJECTIONS. */
+  readonly ioRejectionsIndex: number;
+  /** Index in `arena.f64` of IO_COUNTERS. */
+  readonly ioCountersIndex: number;
+}
+
+/** What the server counts on each reactor; the order is that of the counters in memory. */
+export const IO_COUNTERS = [
+  "server_reads",
+  "server_read_bytes",
+  "server_writes",
+  "server_write_bytes",
+  "server_others",
+  "server_errors",
+] as const;
+const COUNT = { READS: 0, WRITES: 2, OTHERS: 4, ERRORS: 5 } as const;
+
+/** A device that the session has open. */
+interface OpenedDevice {
+  readonly queue: BackendQueue;
+  readonly readOnly: boolean;
+  /** Called once when the last operation ended after {@link IoLane.closeDevice}. */
+  onIdle: (() => void) | undefined;
+}
+
+/** See the head of this file. Owned by one reactor. */
+export class IoLane implements ServerLaneUser, BackendHandler {
+  readonly lane: ServerLane;
+  private readonly devices: (OpenedDevice | undefined)[] = [];
+  private readonly io = new ParsedIo();
+  /** Per chunk: the device that works on it, and where a READ's data lies. */
+  private readonly deviceOf: (OpenedDevice | undefined)[];
+  private readonly dataAt: Float64Array;
+  /** Per chunk: a write that waits for the flush in front of it (PREFLUSH). */
+  private readonly afterFlush: Uint8Array;
+  private readonly offsetOf: Float64Array;
+  private readonly lengthOf: Uint32Array;
+
+  constructor(
+    private readonly host: IoLaneHost,
+    setup: ServerLaneSetup,
+    private readonly events: IoLaneEvents,
+  ) {
+    this.lane = new ServerLane(host.arena, setup, this);
+    const depth = setup.queueDepth;
+    this.deviceOf = new Array<OpenedDevice | undefined>(depth).fill(undefined);
+    this.dataAt = new Float64Array(depth);
+    this.afterFlush = new Uint8Array(depth);
+    this.offsetOf = new Float64Array(depth);
+    this.lengthOf = new Uint32Array(depth);
+  }
+
+  /** Makes a device usable under `deviceId`. */
+  openDevice(deviceId: number, ticket: BackendTicket, readOnly: boolean): void {
+    const queue = this.host.openQueue(ticket, this.lane.setup.queueDepth, this);
+    this.devices[deviceId] = {
+      queue,
+      readOnly: readOnly || ticket.geometry.readOnly,
+      onIdle: undefined,
+    };
+  }
+
+  /** Refuses new requests for a device; `onIdle` is called when the last one has ended. */
+  closeDevice(deviceId: number, onIdle: () => void): void {
+    const device = this.devices[deviceId];
+    this.devices[deviceId] = undefined;
+    if (device === undefined || device.queue.inflight === 0) return onIdle();
+    device.onIdle = onIdle;
+  }
+
+  onRequest(chunk: number, chunkAt: number, request: ParsedRequest): void {
+    const view = this.host.arena.view;
+    const id = ioDeviceId(view, request);
+    if (id < 0) {
+      const reason = id === -1 ? IO_REJECT.io_message_unknown : IO_REJECT.io_message_short;
+      return this.reject(chunk, reason);
+    }
+    const device = this.devices[id];
+    if (device === undefined) return this.reject(chunk, IO_REJECT.io_device_unknown);
+    const reason = checkIo(view, request, device.queue.geometry, device.readOnly, this.io);
+    if (reason !== 0) return this.reject(chunk, reason);
+    this.deviceOf[chunk] = device;
+    this.dataAt[chunk] = chunkAt;
+    this.start(chunk, chunkAt, device.queue);
+  }
+
+  private start(chunk: number, chunkAt: number, queue: BackendQueue): void {
+    const { operation, offset, length, fua, mayUnmap } = this.io;
+    const counters = this.host.arena.f64;
+    const at = this.host.ioCountersIndex;
+    if (operation === BLOCK_OP.READ) {
+      counters[at + COUNT.READS]!++;
+      counters[at + COUNT.READS + 1]! += length;
+      const place = queue.inPlace(offset, length);
+      if (place < 0) return queue.read(chunk, offset, length, chunkAt);
+      this.dataAt[chunk] = place;
+      return this.onBackendDone(chunk, 0);
+    }
+    if (operation === BLOCK_OP.WRITE) {
+      counters[at + COUNT.WRITES]!++;
+      counters[at + COUNT.WRITES + 1]! += length;
+      if (!this.io.preflush) return queue.write(chunk, offset, length, chunkAt, fua);
+      this.afterFlush[chunk] = fua ? 2 : 1;
+      this.offsetOf[chunk] = offset;
+      this.lengthOf[chunk] = length;
+      return queue.flush(chunk);
+    }
+    counters[at + COUNT.OTHERS]!++;
+    if (operation === BLOCK_OP.FLUSH) return queue.flush(chunk);
+    if (operation === BLOCK_OP.DISCARD) return queue.discard(chunk, offset, length);
+    if (operation === BLOCK_OP.WRITE_ZEROES) {
+      return queue.writeZeroes(chunk, offset, length, mayUnmap);
+    }
+    queue.secureErase(chunk, offset, length);
+  }
+
+  onBackendDone(slot: number, errno: number): void {
+    const device = this.deviceOf[slot]!;
+    const pending = this.afterFlush[slot]!;
+    if (pending !== 0) {
+      this.afterFlush[slot] = 0;
+      if (errno === 0) {
+        const at = this.dataAt[slot]!;
+        device.queue.write(slot, this.offsetOf[slot]!, this.lengthOf[slot]!, at, pending === 2);
+        return;
+      }
+    }
+    this.deviceOf[slot] = undefined;
+    if (errno !== 0) this.host.arena.f64[this.host.ioCountersIndex + COUNT.ERRORS]!++;
+    this.lane.respond(slot, errno, this.dataAt[slot]!);
+    if (device.onIdle !== undefined && device.queue.inflight === 0) {
+      const onIdle = device.onIdle;
+      device.onIdle = undefined;
+      onIdle();
+    }
+  }
+
+  private reject(chunk: number, reason: number): void {
+    this.host.arena.f64[this.host.ioRejectionsIndex + reason]!++;
+    this.lane.respond(chunk, ioRejectionErrno(reason), 0);
+  }
+
+  onHeartbeat(): void {
+    // Heartbeats come on the service connection, which main has; the RTRS gate refuses others.
+  }
+
+  onMessage(): void {
+    // INFO_REQ comes on the service connection, which main has.
+  }
+
+  onConnectionBroken(connection: ServerConnection, failure: FabricFailure): void {
+    this.events.onConnectionBroken(connection, failure);
+  }
+
+  onConnectionDrained(connection: ServerConnection): void {
+    this.events.onConnectionDrained(connection);
+  }
+}

@@ -1,0 +1,218 @@
+/** One connection of a client's path, the data half: chunk addresses, keys, answers. */
+import type {
+  FabricConnection,
+  FabricConnectionHandler,
+  FabricFailure,
+  RegisteredMemory,
+} from "../../fabric/fabric.ts";
+import { ERRNO } from "../../ffi/errno.ts";
+import { IMMEDIATE, RTRS_MESSAGE } from "../constants.ts";
+import type { ChunkRegion } from "../info_codec.ts";
+import {
+  HEARTBEAT_ACK_IMMEDIATE,
+  HEARTBEAT_IMMEDIATE,
+  immediateType,
+  responseBufferId,
+  responseErrno,
+} from "../immediate.ts";
+import { RKEY_RSP } from "../request_codec.ts";
+import type { ClientLane } from "./lane.ts";
+
+const TWO_32 = 2 ** 32;
+
+/** What INFO_RSP and the registration told about a path. */
+export interface ClientPathMemory {
+  readonly regions: readonly ChunkRegion[];
+  /** Local ranges that answers may be written to. */
+  readonly memory: readonly RegisteredMemory[];
+  /** The server sends a new key for the chunk with every answer. */
+  readonly newRkeys: boolean;
+}
+
+/** Made before its fabric connection is: it is the handler that adoption needs. */
+export class ClientConnection implements FabricConnectionHandler {
+  /** Carries requests: after {@link open} and until it breaks. */
+  isOpen = false;
+  private fabric!: FabricConnection;
+  private memory: readonly RegisteredMemory[] = [];
+  private readonly chunkHigh: Uint32Array;
+  private readonly chunkLow: Uint32Array;
+  private readonly chunkKey: Uint32Array;
+  private newRkeys = false;
+  /** Chunk that the last rkey_rsp named, -1 for none: its immediate must follow. */
+  private refreshed = -1;
+  private closing = false;
+  private broken = false;
+
+  /** @param path handle of the path in this process; `cid` number of this connection on it */
+  constructor(
+    private readonly lane: ClientLane,
+    readonly path: number,
+    readonly cid: number,
+  ) {
+    this.chunkHigh = new Uint32Array(lane.setup.permits);
+    this.chunkLow = new Uint32Array(lane.setup.permits);
+    this.chunkKey = new Uint32Array(lane.setup.permits);
+  }
+
+  /** Gives it the adopted fabric connection. */
+  bind(fabric: FabricConnection): void {
+    this.fabric = fabric;
+  }
+
+  /** Lets answers be written to `memory`. */
+  expose(memory: readonly RegisteredMemory[]): void {
+    this.memory = memory;
+    for (const range of memory) this.fabric.expose(range);
+  }
+
+  /** The path is connected: computes where the lane's chunks lie and carries requests. */
+  open(path: ClientPathMemory): void {
+    this.newRkeys = path.newRkeys;
+    const { chunkBytes, firstPermit, permits } = this.lane.setup;
+    let first = 0;
+    for (const region of path.regions) {
+      const chunks = region.length / chunkBytes;
+      for (let i = 0; i < chunks; i++) {
+        const index = first + i - firstPermit;
+        if (index < 0 || index >= permits) continue;
+        const low = region.low + i * chunkBytes;
+        this.chunkLow[index] = low % TWO_32;
+        this.chunkHigh[index] = region.high + Math.floor(low / TWO_32);
+        this.chunkKey[index] = region.rkey;
+      }
+      first += chunks;
+    }
+    this.isOpen = !this.broken && !this.closing;
+  }
+
+  /** Which registered range holds arena offset `at`. */
+  memoryIndexOf(at: number): number {
+    for (let i = 0; i < this.memory.length; i++) {
+      const range = this.memory[i]!;
+      if (at >= range.at && at < range.at + range.length) return i;
+    }
+    throw new RangeError(`Arena offset ${at} is not registered for this path`);
+  }
+
+  /** High word of the remote name of `at`. */
+  memoryHigh(index: number, at: number): number {
+    const range = this.memory[index]!;
+    return range.address.high + Math.floor((range.address.low + (at - range.at)) / TWO_32);
+  }
+
+  /** Low word of the remote name of `at`. */
+  memoryLow(index: number, at: number): number {
+    const range = this.memory[index]!;
+    return (range.address.low + (at - range.at)) % TWO_32;
+  }
+
+  memoryKey(index: number): number {
+    return this.memory[index]!.rkey;
+  }
+
+  /** Writes two gathered ranges to `offset` of the permit's chunk, then the immediate. */
+  post(
+    permit: number,
+    offset: number,
+    first: number,
+    firstLength: number,
+    second: number,
+    secondLength: number,
+    immediate: number,
+  ): void {
+    const index = permit - this.lane.setup.firstPermit;
+    const low = this.chunkLow[index]! + offset;
+    const carry = low >= TWO_32;
+    this.fabric.writeImmediate(
+      first,
+      firstLength,
+      second,
+      secondLength,
+      this.chunkKey[index]!,
+      carry ? this.chunkHigh[index]! + 1 : this.chunkHigh[index]!,
+      carry ? low - TWO_32 : low,
+      immediate,
+    );
+  }
+
+  /** Sends INFO_REQ (service connection only). */
+  sendMessage(at: number, length: number): void {
+    this.fabric.send(at, length);
+  }
+
+  sendHeartbeat(): void {
+    this.fabric.immediate(HEARTBEAT_IMMEDIATE);
+  }
+
+  /** Starts closing; ends with the lane's `onConnectionClosed`. */
+  close(): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.isOpen = false;
+    this.fabric.close();
+  }
+
+  onImmediate(immediate: number): void {
+    this.lane.arena.u32[this.lane.receivedIndex]!++;
+    const type = immediateType(immediate);
+    if (type === IMMEDIATE.IO_RESPONSE || type === IMMEDIATE.IO_RESPONSE_INVALIDATED) {
+      const permit = responseBufferId(immediate);
+      if (this.newRkeys) {
+        if (this.refreshed !== permit) return this.violate(`answer ${permit} without a new key`);
+        this.refreshed = -1;
+      }
+      if (!this.lane.complete(this, permit, responseErrno(immediate))) {
+        this.violate(`answer for buffer ${permit}, which waits for none`);
+      }
+    } else if (type === IMMEDIATE.HEARTBEAT && this.cid === 0) {
+      this.fabric.immediate(HEARTBEAT_ACK_IMMEDIATE);
+      this.lane.user.onHeartbeat(false);
+    } else if (type === IMMEDIATE.HEARTBEAT_ACK && this.cid === 0) {
+      this.lane.user.onHeartbeat(true);
+    } else {
+      this.violate(`immediate of type ${type} on connection ${this.cid}`);
+    }
+  }
+
+  onSend(at: number, length: number): void {
+    this.lane.arena.u32[this.lane.receivedIndex]!++;
+    if (!this.newRkeys) {
+      if (this.cid === 0) this.lane.user.onMessage(at, length);
+      else this.violate(`message of ${length} bytes on connection ${this.cid}`);
+      return;
+    }
+    const view = this.lane.arena.view;
+    const index = length < RKEY_RSP.BYTES
+      ? -1
+      : view.getUint16(at + RKEY_RSP.BUF_ID, true) - this.lane.setup.firstPermit;
+    const type = length < RKEY_RSP.BYTES ? -1 : view.getUint16(at + RKEY_RSP.TYPE, true);
+    if (type !== RTRS_MESSAGE.RKEY_RESPONSE || index < 0 || index >= this.lane.setup.permits) {
+      return this.violate(`bad rkey_rsp of ${length} bytes, type ${type}`);
+    }
+    this.chunkKey[index] = view.getUint32(at + RKEY_RSP.RKEY, true);
+    this.refreshed = index + this.lane.setup.firstPermit;
+  }
+
+  onInvalidated(): void {
+    // Keys of this client are never invalidatable, so NEED_INVAL is never asked for.
+    this.violate("invalidation that nobody asked for");
+  }
+
+  onBroken(failure: FabricFailure): void {
+    if (this.broken) return;
+    this.broken = true;
+    this.isOpen = false;
+    this.lane.user.onConnectionBroken(this, failure);
+    this.close();
+  }
+
+  onClosed(): void {
+    this.isOpen = false;
+    this.lane.detach(this);
+  }
+
+  private violate(what: string): void {
+    this.onBroken({ errno: ERRNO.EPROTO, reason: `the server broke the protocol: ${what}` });
+  }
+}

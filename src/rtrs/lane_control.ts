@@ -1,0 +1,48 @@
+/**
+ * What main asks of the lanes on one reactor. Calls arrive there in order; `done` is called on
+ * main when the reactor has answered. The program implements it with a mailbox, the simulation
+ * with delayed calls.
+ */
+import type { ConnectionTicket, FabricFailure, RegisteredMemory } from "../fabric/fabric.ts";
+import type { ClientPathMemory } from "./client/connection.ts";
+import type { ClientLaneSetup } from "./client/lane.ts";
+import type { ServerLaneSetup } from "./server/lane.ts";
+
+/** Lanes are named by the handles of their session and path in this process. */
+export interface LaneControl {
+  createClient(setup: ClientLaneSetup): void;
+  /** Adopts connection `cid` of a path and lets it carry requests. */
+  attachClient(
+    session: number,
+    path: number,
+    cid: number,
+    ticket: ConnectionTicket,
+    memory: ClientPathMemory,
+    done: () => void,
+  ): void;
+  /** Closes a path's connection; `done` when its requests have ended and memory is free. */
+  detachClient(session: number, path: number, done: () => void): void;
+  /** Ends the lane: its users are disconnected, its permits come home. */
+  destroyClient(session: number, done: () => void): void;
+
+  createServer(setup: ServerLaneSetup): void;
+  /** Adopts connection `cid` of a path; the client may write to `memory` through it. */
+  attachServer(
+    session: number,
+    path: number,
+    cid: number,
+    ticket: ConnectionTicket,
+    memory: RegisteredMemory,
+    receivedIndex: number,
+    done: () => void,
+  ): void;
+  /** Closes a path's connections; `done` when the back end is through with their requests. */
+  detachServer(session: number, path: number, done: () => void): void;
+  destroyServer(session: number, done: () => void): void;
+}
+
+/** What lanes tell main on their own. */
+export interface LaneEvents {
+  onClientBroken(session: number, path: number, failure: FabricFailure): void;
+  onServerBroken(session: number, path: number, failure: FabricFailure): void;
+}

@@ -1,0 +1,34 @@
+/** Bounds of the RTRS layer, each with its reason. */
+
+/** Bytes of a chunk that hold headers: what the kernel's server offers (rtrs-srv.c:25). */
+export const HEADER_AREA_BYTES = 4096;
+
+/** Header slot of one request at the client: RNBD OPEN (264) + RTRS READ (24), rounded up. */
+export const REQUEST_HEADER_SLOT_BYTES = 320;
+
+/** Data buffer of an admin request: SESS_INFO and OPEN answers are at most 56 bytes. */
+export const ADMIN_BUFFER_BYTES = 64;
+
+/** Buffer ids that the client keeps for admin messages: they go out one after the other. */
+export const ADMIN_PERMITS = 2;
+
+/** Paths of a session (rtrs-pri.h:57). */
+export const PATHS_MAX = 128;
+
+/** Connections of a path that a server accepts (rtrs-srv.c:1893). */
+export const CONNECTIONS_MAX = 4096;
+
+/** Sessions a server holds at a time: each costs address space for its chunks. */
+export const SERVER_SESSIONS_MAX = 256;
+
+/** A path that does not get through INFO within this time is closed (as kernels from 7.x do). */
+export const PATH_SETUP_TIMEOUT_MS = 30_000;
+
+/** Messages on the service connection besides admin requests: heartbeats and their answers. */
+export const SERVICE_POSTS_MAX = 512;
+
+/** Answers that one request may need: a write and an immediate. */
+export const POSTS_PER_REQUEST_MAX = 3;
+
+/** The largest SEND that an RTRS peer may send: INFO_REQ to a server (272), INFO_RSP (8 + 16 n). */
+export const INFO_REQUEST_BYTES = 272;

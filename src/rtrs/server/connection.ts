@@ -1,0 +1,85 @@
+/** One connection of a server's path, the data half. */
+import type {
+  FabricConnection,
+  FabricConnectionHandler,
+  FabricFailure,
+} from "../../fabric/fabric.ts";
+import { HEARTBEAT_ACK_IMMEDIATE, HEARTBEAT_IMMEDIATE } from "../immediate.ts";
+import { REJECT } from "./gate.ts";
+import type { ServerLane } from "./lane.ts";
+
+/** Made before its fabric connection is: it is the handler that adoption needs. */
+export class ServerConnection implements FabricConnectionHandler {
+  /** Answers can be posted. */
+  isOpen = true;
+  /** The fabric has let go of memory. */
+  isClosed = false;
+  /** Its end was reported. */
+  isDrained = false;
+  /** Requests of this connection that the back end works on. */
+  inflight = 0;
+  fabric!: FabricConnection;
+  private closing = false;
+
+  /** @param path handle of the path in this process; `cid` number of this connection on it */
+  constructor(
+    readonly lane: ServerLane,
+    readonly path: number,
+    readonly cid: number,
+    /** Index in `arena.u32` of the count of messages received on the path's lane. */
+    private readonly receivedIndex: number,
+  ) {}
+
+  /** Gives it the adopted fabric connection. */
+  bind(fabric: FabricConnection): void {
+    this.fabric = fabric;
+  }
+
+  onImmediate(immediate: number): void {
+    this.lane.arena.u32[this.receivedIndex]!++;
+    this.lane.receive(this, immediate);
+  }
+
+  onSend(at: number, length: number): void {
+    this.lane.arena.u32[this.receivedIndex]!++;
+    if (this.cid === 0) this.lane.user.onMessage(this, at, length);
+    else this.lane.cutOff(this, REJECT.message_unexpected);
+  }
+
+  onInvalidated(): void {
+    this.lane.cutOff(this, REJECT.invalidation_unexpected);
+  }
+
+  onBroken(failure: FabricFailure): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.lane.user.onConnectionBroken(this, failure);
+    this.close();
+  }
+
+  onClosed(): void {
+    this.isOpen = false;
+    this.isClosed = true;
+    this.lane.checkDrained(this);
+  }
+
+  sendMessage(at: number, length: number): void {
+    this.fabric.send(at, length);
+  }
+
+  sendHeartbeat(): void {
+    this.fabric.immediate(HEARTBEAT_IMMEDIATE);
+  }
+
+  sendHeartbeatAck(): void {
+    this.fabric.immediate(HEARTBEAT_ACK_IMMEDIATE);
+  }
+
+  /** Starts closing; the lane reports when it and its requests are through. */
+  close(): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.isOpen = false;
+    this.fabric.close();
+  }
+}

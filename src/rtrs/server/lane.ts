@@ -1,0 +1,179 @@
+/**
+ * A server session on one thread: the requests that come in on the connections of this thread,
+ * from the immediate to the answer. A chunk stays in use until the back end is done with it, even
+ * when its path died meanwhile: what a client re-sends on another path waits for that.
+ */
+import type { FabricFailure } from "../../fabric/fabric.ts";
+import { ERRNO } from "../../ffi/errno.ts";
+import type { Arena } from "../../ring/arena.ts";
+import { IMMEDIATE } from "../constants.ts";
+import {
+  immediateType,
+  memoryBits,
+  requestBufferId,
+  requestOffset,
+  responseImmediate,
+} from "../immediate.ts";
+import { HEADER_AREA_BYTES } from "../limits.ts";
+import type { ServerConnection } from "./connection.ts";
+import { checkRequest, ParsedRequest, REJECT, REQUEST_REJECTIONS } from "./gate.ts";
+
+/** What a lane is made of; plain data, so that main can send it to a reactor. */
+export interface ServerLaneSetup {
+  /** Handle of the session in this process. */
+  readonly session: number;
+  readonly queueDepth: number;
+  readonly chunkBytes: number;
+  /** Arena offset of chunk 0. */
+  readonly chunksAt: number;
+  /** Index in `arena.f64` of the counters of REQUEST_REJECTIONS. */
+  readonly rejectionsIndex: number;
+}
+
+/** The layer above: RNBD. */
+export interface ServerLaneUser {
+  /**
+   * A request passed the gate. Exactly one `ServerLane.respond` follows, now or later. The
+   * request is valid during the call; its data area starts at `chunkAt`.
+   */
+  onRequest(chunk: number, chunkAt: number, request: ParsedRequest): void;
+  onHeartbeat(connection: ServerConnection, isAck: boolean): void;
+  /** A SEND arrived on the service connection: INFO_REQ. Valid during the call. */
+  onMessage(connection: ServerConnection, at: number, length: number): void;
+  /** A connection cannot be used any more. */
+  onConnectionBroken(connection: ServerConnection, failure: FabricFailure): void;
+  /** It is closed and its last request has ended. */
+  onConnectionDrained(connection: ServerConnection): void;
+}
+
+/** See the head of this file. Every call comes from the lane's thread. */
+export class ServerLane {
+  private readonly bits: number;
+  private readonly request = new ParsedRequest();
+  /** Who gets the answer of a chunk's request; undefined = chunk not in use. */
+  private readonly owner: (ServerConnection | undefined)[];
+  /** A re-sent request that waits until the chunk is free: its connection and immediate. */
+  private readonly waiting: (ServerConnection | undefined)[];
+  private readonly waitingImmediate: Uint32Array;
+  private readonly dataLength: Uint32Array;
+  private readonly addressHigh: Uint32Array;
+  private readonly addressLow: Uint32Array;
+  private readonly rkey: Uint32Array;
+
+  constructor(
+    readonly arena: Arena,
+    readonly setup: ServerLaneSetup,
+    readonly user: ServerLaneUser,
+  ) {
+    const depth = setup.queueDepth;
+    this.bits = memoryBits(depth);
+    this.owner = new Array<ServerConnection | undefined>(depth).fill(undefined);
+    this.waiting = new Array<ServerConnection | undefined>(depth).fill(undefined);
+    this.waitingImmediate = new Uint32Array(depth);
+    this.dataLength = new Uint32Array(depth);
+    this.addressHigh = new Uint32Array(depth);
+    this.addressLow = new Uint32Array(depth);
+    this.rkey = new Uint32Array(depth);
+  }
+
+  /** An immediate arrived on `connection`. */
+  receive(connection: ServerConnection, immediate: number): void {
+    if (!connection.isOpen) return;
+    const type = immediateType(immediate);
+    if (type === IMMEDIATE.IO_REQUEST) this.receiveRequest(connection, immediate);
+    else if (type === IMMEDIATE.HEARTBEAT || type === IMMEDIATE.HEARTBEAT_ACK) {
+      if (connection.cid !== 0) this.cutOff(connection, REJECT.heartbeat_on_io_connection);
+      else this.user.onHeartbeat(connection, type === IMMEDIATE.HEARTBEAT_ACK);
+    } else this.cutOff(connection, REJECT.immediate_type_unknown);
+  }
+
+  private receiveRequest(connection: ServerConnection, immediate: number): void {
+    const { queueDepth, chunkBytes, chunksAt } = this.setup;
+    const chunk = requestBufferId(immediate, this.bits);
+    if (chunk >= queueDepth) return this.cutOff(connection, REJECT.buffer_id_out_of_range);
+    const owner = this.owner[chunk];
+    if (owner !== undefined) {
+      if (owner.isOpen || this.waiting[chunk] !== undefined) {
+        return this.cutOff(connection, REJECT.buffer_id_in_flight);
+      }
+      this.waiting[chunk] = connection;
+      this.waitingImmediate[chunk] = immediate;
+      connection.inflight++;
+      return;
+    }
+    const chunkAt = chunksAt + chunk * chunkBytes;
+    const offset = requestOffset(immediate, this.bits);
+    const request = this.request;
+    const reason = checkRequest(
+      this.arena.view,
+      chunkAt,
+      chunkBytes,
+      HEADER_AREA_BYTES,
+      offset,
+      request,
+    );
+    if (reason !== 0) return this.cutOff(connection, reason);
+    this.owner[chunk] = connection;
+    connection.inflight++;
+    this.dataLength[chunk] = request.hasBuffer ? request.dataLength : 0;
+    this.addressHigh[chunk] = request.addressHigh;
+    this.addressLow[chunk] = request.addressLow;
+    this.rkey[chunk] = request.rkey;
+    this.user.onRequest(chunk, chunkAt, request);
+  }
+
+  /**
+   * Answers a chunk's request.
+   * @param errno 0 or positive
+   * @param dataAt arena offset of a READ's data: the chunk itself, or where a memory back end has it
+   */
+  respond(chunk: number, errno: number, dataAt: number): void {
+    const connection = this.owner[chunk];
+    if (connection === undefined) throw new Error(`Chunk ${chunk} has no request to answer`);
+    this.owner[chunk] = undefined;
+    connection.inflight--;
+    if (connection.isOpen) {
+      const immediate = responseImmediate(chunk, errno, false);
+      const length = errno === 0 ? this.dataLength[chunk]! : 0;
+      if (length === 0) connection.fabric.immediate(immediate);
+      else {
+        connection.fabric.writeImmediate(
+          dataAt,
+          length,
+          0,
+          0,
+          this.rkey[chunk]!,
+          this.addressHigh[chunk]!,
+          this.addressLow[chunk]!,
+          immediate,
+        );
+      }
+    } else this.checkDrained(connection);
+    if (this.waiting[chunk] !== undefined) this.resume(chunk);
+  }
+
+  private resume(chunk: number): void {
+    const connection = this.waiting[chunk]!;
+    this.waiting[chunk] = undefined;
+    connection.inflight--;
+    if (connection.isOpen) this.receiveRequest(connection, this.waitingImmediate[chunk]!);
+    else this.checkDrained(connection);
+  }
+
+  /** The client broke a rule: counts it, reports the connection broken, closes it. */
+  cutOff(connection: ServerConnection, reason: number): void {
+    if (!connection.isOpen) return;
+    this.arena.f64[this.setup.rejectionsIndex + reason]!++;
+    connection.onBroken({
+      errno: ERRNO.EPROTO,
+      reason: `the client broke the protocol: ${REQUEST_REJECTIONS[reason]}`,
+    });
+  }
+
+  /** Reports the connection once it is closed and its requests have ended. */
+  checkDrained(connection: ServerConnection): void {
+    if (!connection.isClosed || connection.inflight > 0 || connection.isDrained) return;
+    connection.isDrained = true;
+    this.user.onConnectionDrained(connection);
+  }
+}

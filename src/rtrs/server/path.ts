@@ -1,0 +1,219 @@
+/**
+ * A path of a server session: connections come in one by one, INFO makes it CONNECTED, and
+ * whatever breaks one connection closes them all (rtrs-srv.c:66-97, 1562-1615).
+ */
+import type { ConnectionRequest, ConnectionTicket, Fabric } from "../../fabric/fabric.ts";
+import type { RegisteredMemory } from "../../fabric/fabric.ts";
+import type { Timer } from "../clock.ts";
+import { countdown } from "../countdown.ts";
+import { Heartbeat } from "../heartbeat.ts";
+import { decodeInfoRequest, encodeInfoResponse, infoResponseBytes } from "../info_codec.ts";
+import { INFO_REQUEST_BYTES, PATH_SETUP_TIMEOUT_MS, SERVICE_POSTS_MAX } from "../limits.ts";
+import { ServerConnection } from "./connection.ts";
+import type { ConnectRefusal } from "./server.ts";
+import { RECEIVED_COUNTER_BYTES, type ServerSession } from "./session.ts";
+
+export type ServerPathState = "CONNECTING" | "CONNECTED" | "CLOSING";
+
+/** See the head of this file. */
+export class ServerPath {
+  state: ServerPathState = "CONNECTING";
+  readonly handle: number;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  readonly heartbeat: Heartbeat;
+  /** Why it was closed. */
+  closeReason = "";
+  private readonly tickets = new Map<number, ConnectionTicket>();
+  /** Connections that were accepted and whose ticket has not come yet. */
+  private readonly accepting = new Set<number>();
+  private service: ServerConnection | undefined;
+  private serviceDrained: (() => void) | undefined;
+  private memory: RegisteredMemory | undefined;
+  private attachesPending = 0;
+  private infoPending: string | undefined;
+  private infoAt = 0;
+  /** Arena offset of the received counters: main's, then one a reactor. */
+  private readonly countersAt: number;
+  private readonly setupTimer: Timer;
+
+  constructor(
+    private readonly session: ServerSession,
+    readonly uuid: string,
+    private readonly fabric: Fabric,
+    readonly cidNum: number,
+    request: ConnectionRequest,
+  ) {
+    const { environment, laneControls, settings } = session.server;
+    this.handle = environment.nextHandle();
+    this.localAddress = request.localAddress;
+    this.remoteAddress = request.remoteAddress;
+    const counters = laneControls.length + 1;
+    const { memory } = environment;
+    this.countersAt = memory.allocate(counters * RECEIVED_COUNTER_BYTES, "path counters");
+    this.heartbeat = new Heartbeat(environment.clock, settings.heartbeat, {
+      received: () => {
+        let sum = 0;
+        for (let i = 0; i < counters; i++) sum += memory.arena.u32[this.receivedIndex(i)]!;
+        return sum >>> 0;
+      },
+      sendHeartbeat: () => this.service?.sendHeartbeat(),
+      onSilence: (silentMs) => this.close(`no sign of life for ${Math.round(silentMs)} ms`),
+    });
+    this.setupTimer = environment.clock.after(PATH_SETUP_TIMEOUT_MS, () => {
+      this.refuse("setup_timeout", `not complete after ${PATH_SETUP_TIMEOUT_MS} ms`);
+    });
+  }
+
+  private receivedIndex(thread: number): number {
+    return (this.countersAt + thread * RECEIVED_COUNTER_BYTES) / 4;
+  }
+
+  hasConnection(cid: number): boolean {
+    return this.tickets.has(cid) || this.accepting.has(cid);
+  }
+
+  /** The same pair of addresses; ports do not count (rtrs-srv.c:1781). */
+  isBetween(remoteAddress: string, localAddress: string): boolean {
+    return this.remoteAddress === remoteAddress && this.localAddress === localAddress;
+  }
+
+  /** Accepts connection `cid`. */
+  accept(cid: number, request: ConnectionRequest, privateData: Uint8Array): void {
+    this.accepting.add(cid);
+    request.accept(privateData, (outcome) => {
+      this.accepting.delete(cid);
+      if ("failure" in outcome) return this.close(outcome.failure.reason);
+      if (this.state !== "CONNECTING") {
+        this.session.server.environment.adopter.discard(outcome.ticket);
+        return this.checkAccepted();
+      }
+      this.adopt(cid, outcome.ticket);
+    });
+  }
+
+  private adopt(cid: number, ticket: ConnectionTicket): void {
+    const { session, fabric } = this;
+    const { environment, laneControls } = session.server;
+    this.tickets.set(cid, ticket);
+    this.memory ??= fabric.register(ticket, session.chunksAt, session.chunksLength);
+    if (cid === 0) {
+      const connection = new ServerConnection(
+        session.adminLane,
+        this.handle,
+        0,
+        this.receivedIndex(0),
+      );
+      const limits = { postsMax: SERVICE_POSTS_MAX, receiveBytesMax: INFO_REQUEST_BYTES };
+      this.service = connection;
+      connection.bind(environment.adopter.adopt(ticket, limits, connection));
+      connection.fabric.expose(this.memory);
+      return;
+    }
+    const reactor = (cid - 1) % laneControls.length;
+    this.attachesPending++;
+    laneControls[reactor]!.attachServer(
+      session.handle,
+      this.handle,
+      cid,
+      ticket,
+      this.memory,
+      this.receivedIndex(reactor + 1),
+      () => {
+        this.attachesPending--;
+        this.checkInfo();
+      },
+    );
+  }
+
+  /** INFO_REQ arrived on the service connection. */
+  onInfo(bytes: Uint8Array): void {
+    if (this.state !== "CONNECTING" || this.infoPending !== undefined) {
+      return this.refuse("info_invalid", "a second INFO_REQ");
+    }
+    const name = decodeInfoRequest(bytes);
+    if (typeof name !== "string") return this.refuse("info_invalid", name.problem);
+    if (this.tickets.size !== this.cidNum) {
+      return this.refuse("info_too_early", `${this.tickets.size} of ${this.cidNum} connections`);
+    }
+    if (this.session.server.nameHolder(name, this.session) !== undefined) {
+      return this.refuse("info_name_taken", `${name} is held by another client`);
+    }
+    if (this.session.sessname !== undefined && this.session.sessname !== name) {
+      return this.refuse("info_invalid", `${name} for a session called ${this.session.sessname}`);
+    }
+    this.infoPending = name;
+    this.checkInfo();
+  }
+
+  private checkInfo(): void {
+    const name = this.infoPending;
+    if (this.state !== "CONNECTING" || name === undefined || this.attachesPending > 0) return;
+    const { session, memory } = this;
+    this.setupTimer.cancel();
+    this.state = "CONNECTED";
+    const isFirst = session.sessname === undefined;
+    session.sessname = name;
+    if (isFirst) session.server.user.onSessionUp(session);
+    const bytes = infoResponseBytes(1);
+    const arenaMemory = session.server.environment.memory;
+    this.infoAt = arenaMemory.allocate(bytes, "INFO_RSP");
+    encodeInfoResponse(arenaMemory.arena.u8.subarray(this.infoAt, this.infoAt + bytes), [{
+      high: memory!.address.high,
+      low: memory!.address.low,
+      rkey: memory!.rkey,
+      length: session.chunksLength,
+    }]);
+    this.service!.sendMessage(this.infoAt, bytes);
+    this.heartbeat.start();
+  }
+
+  private refuse(reason: ConnectRefusal, detail: string): void {
+    this.session.server.environment.onRefused(reason, `${this.remoteAddress}: ${detail}`);
+    this.close(detail);
+  }
+
+  /** The service connection is closed and its requests have ended. */
+  onServiceDrained(): void {
+    const done = this.serviceDrained;
+    this.serviceDrained = undefined;
+    done?.();
+  }
+
+  /** Closes all connections; the session hears of it when their last I/O has ended. */
+  close(reason: string): void {
+    if (this.state === "CLOSING") return this.checkAccepted();
+    this.state = "CLOSING";
+    this.closeReason = reason;
+    this.heartbeat.stop();
+    this.setupTimer.cancel();
+    const lanes = this.session.server.laneControls;
+    const used = lanes.filter((_, reactor) =>
+      [...this.tickets.keys()].some((cid) => cid > 0 && (cid - 1) % lanes.length === reactor)
+    );
+    const drained = countdown(used.length + 1, () => {
+      this.isDrained = true;
+      this.checkAccepted();
+    });
+    for (const lane of used) lane.detachServer(this.session.handle, this.handle, drained);
+    if (this.service === undefined) return drained();
+    if (this.service.isDrained) return drained();
+    this.serviceDrained = drained;
+    this.service.close();
+  }
+
+  private isDrained = false;
+  private isFreed = false;
+
+  /** Frees the path once nothing is under way: accepts that have not ended count too. */
+  private checkAccepted(): void {
+    if (!this.isDrained || this.accepting.size > 0 || this.isFreed) return;
+    this.isFreed = true;
+    const { memory } = this.session.server.environment;
+    for (const ticket of this.tickets.values()) this.fabric.release(ticket);
+    if (this.memory !== undefined) this.fabric.unregister(this.memory);
+    if (this.infoAt !== 0) memory.release(this.infoAt);
+    memory.release(this.countersAt);
+    this.session.onPathClosed(this);
+  }
+}

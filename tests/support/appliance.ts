@@ -1,0 +1,176 @@
+/** The real program as a subprocess. */
+import { fileURLToPath } from "node:url";
+import type { MappingStatus, Status } from "../../src/appliance/appliance_api.ts";
+import { run, tryRun, waitFor } from "./process.ts";
+
+/** Root of the source tree. */
+export const repositoryRoot: string = fileURLToPath(new URL("../..", import.meta.url));
+
+const READY_TIMEOUT_MS = 30_000;
+const STOP_TIMEOUT_MS = 15_000;
+
+/** Runs `mod.ts` with these arguments to its end, as a user would. */
+export const appliance = (args: readonly string[], timeoutMs = 60_000) =>
+  tryRun(Deno.execPath(), ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, ...args], {
+    timeoutMs,
+  });
+
+/** The same, but anything but exit code 0 throws. */
+export const applianceOk = (args: readonly string[], timeoutMs = 60_000) =>
+  run(Deno.execPath(), ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, ...args], {
+    timeoutMs,
+  });
+
+/** What {@link startAppliance} takes. */
+export interface StartOptions {
+  /** TOML text. */
+  readonly config: string;
+  /** Where the config file is written; an existing directory. */
+  readonly directory: string;
+  /** Base name of the config file, and of the program in error messages. */
+  readonly name: string;
+  /** More arguments after `--config FILE`. */
+  readonly args?: readonly string[];
+}
+
+/** A running program; `await using` stops it in order. */
+export class Appliance implements AsyncDisposable {
+  private out = "";
+  private err = "";
+  private exited: Deno.CommandStatus | undefined;
+  private readonly drained: Promise<unknown>;
+
+  private constructor(
+    private readonly child: Deno.ChildProcess,
+    /** Path of the config file, for `status --config`. */
+    readonly configFile: string,
+  ) {
+    const collect = async (stream: ReadableStream<Uint8Array>, add: (text: string) => void) => {
+      const decoder = new TextDecoder();
+      for await (const bytes of stream) add(decoder.decode(bytes, { stream: true }));
+    };
+    this.drained = Promise.all([
+      collect(child.stdout, (text) => this.out += text),
+      collect(child.stderr, (text) => this.err += text),
+      child.status.then((status) => this.exited = status),
+    ]);
+  }
+
+  /** Starts the program and waits for its line `ready`. @throws with its stderr if it never comes */
+  static async start(options: StartOptions): Promise<Appliance> {
+    const configFile = `${options.directory}/${options.name}.toml`;
+    await Deno.writeTextFile(configFile, options.config);
+    const args = ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, "--config", configFile];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...args, ...(options.args ?? [])],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const started = new Appliance(child, configFile);
+    try {
+      await waitFor(() => started.isReady(), READY_TIMEOUT_MS, `${options.name} to say ready`);
+    } catch (error) {
+      await started.kill("SIGKILL");
+      throw new Error(`${error}\nstdout:\n${started.out}\nstderr:\n${started.err}`);
+    }
+    return started;
+  }
+
+  private isReady(): boolean {
+    if (/^ready$/m.test(this.out)) return true;
+    if (this.exited !== undefined) throw new Error(`exited with code ${this.exited.code}`);
+    return false;
+  }
+
+  /** Its process id. */
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** What it wrote to stdout so far. */
+  get stdout(): string {
+    return this.out;
+  }
+
+  /** What it wrote to stderr so far. */
+  get stderr(): string {
+    return this.err;
+  }
+
+  /** `status -o json`, parsed. */
+  async status(): Promise<Status> {
+    const { stdout } = await applianceOk(["status", "-o", "json", "--config", this.configFile]);
+    return JSON.parse(stdout) as Status;
+  }
+
+  /** The mapping `name` of `status`. */
+  async mapping(name: string): Promise<MappingStatus> {
+    const { mappings } = await this.status();
+    const found = mappings.find((mapping) => mapping.name === name);
+    if (found === undefined) throw new Error(`No mapping ${name} in ${JSON.stringify(mappings)}`);
+    return found;
+  }
+
+  /** The NBD socket of a mapping that is open. */
+  async nbdSocket(name: string): Promise<string> {
+    const mapping = await this.mapping(name);
+    if (mapping.state !== "open" || mapping.device === null || mapping.expose !== "nbd") {
+      throw new Error(`Mapping has no NBD socket: ${JSON.stringify(mapping)}`);
+    }
+    return mapping.device;
+  }
+
+  /** Sends a signal and waits until the process is gone. */
+  async kill(signal: Deno.Signal): Promise<Deno.CommandStatus> {
+    if (this.exited === undefined) this.child.kill(signal);
+    await this.drained;
+    return this.exited!;
+  }
+
+  /** SIGTERM. @throws when it is not gone in 15 s (it is killed then) or fails */
+  async stop(): Promise<void> {
+    if (this.exited !== undefined) return;
+    const late = Symbol();
+    const outcome = await Promise.race([
+      this.kill("SIGTERM"),
+      sleepUnreferenced(STOP_TIMEOUT_MS).then(() => late),
+    ]);
+    if (outcome === late) {
+      await this.kill("SIGKILL");
+      throw new Error(`Not gone ${STOP_TIMEOUT_MS} ms after SIGTERM; stderr:\n${this.err}`);
+    }
+    if (this.exited!.code !== 0) {
+      throw new Error(`Exit code ${this.exited!.code} after SIGTERM; stderr:\n${this.err}`);
+    }
+  }
+
+  /** Stops it if it still runs. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+function sleepUnreferenced(ms: number): Promise<void> {
+  return new Promise((resolve) => Deno.unrefTimer(setTimeout(resolve, ms)));
+}
+
+/** Starts the program; see {@link Appliance.start}. */
+export const startAppliance = (options: StartOptions): Promise<Appliance> =>
+  Appliance.start(options);
+
+/** Waits until a mapping is in `state`. */
+export const waitForMapping = (
+  client: Appliance,
+  name: string,
+  state: MappingStatus["state"],
+  timeoutMs: number,
+): Promise<void> =>
+  waitFor(
+    async () => (await client.mapping(name)).state === state,
+    timeoutMs,
+    `mapping ${name} to be ${state}`,
+  );
+
+/** NBD URI of a Unix socket, for fio, nbdcopy, nbdinfo and QEMU alike. */
+export const nbdUri = (socket: string): string => `nbd+unix:///?socket=${socket}`;
