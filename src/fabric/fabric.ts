@@ -122,7 +122,7 @@ export interface FabricAdopter {
     limits: ConnectionLimits,
     handler: FabricConnectionHandler,
   ): FabricConnection;
-  /** Closes a connection that nobody adopted. */
+  /** Closes a connection that nobody adopted; {@link Fabric.release} is still due. */
   discard(ticket: ConnectionTicket): void;
 }
 

@@ -123,9 +123,9 @@ skippable(
       await run(nbdcopy, [uri, local]);
       const commands = `${pair.scratch}/commands`;
       const lines = [`mkdir d${round}`];
-    for (let i = 0; i < 50; i++) lines.push(`write ${commands} d${round}/f${i}`);
-    await Deno.writeTextFile(commands, lines.join("\n") + "\n");
-    await run(debugfs, ["-w", "-f", commands, local]);
+      for (let i = 0; i < 50; i++) lines.push(`write ${commands} d${round}/f${i}`);
+      await Deno.writeTextFile(commands, lines.join("\n") + "\n");
+      await run(debugfs, ["-w", "-f", commands, local]);
     }
     const superblock = await readRange(`${pair.images}/disk`, 1024, 1024);
     await writeRange(`${pair.images}/disk`, 1024, superblock.map((byte) => byte ^ 0xff));

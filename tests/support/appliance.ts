@@ -23,7 +23,7 @@ export const applianceOk = (args: readonly string[], timeoutMs = 60_000) =>
 
 /** What {@link startAppliance} takes. */
 export interface StartOptions {
-  /** TOML text. */
+  /** TOML text; sets `runtime_dir`. */
   readonly config: string;
   /** Where the config file is written; an existing directory. */
   readonly directory: string;
@@ -44,6 +44,8 @@ export class Appliance implements AsyncDisposable {
     private readonly child: Deno.ChildProcess,
     /** Path of the config file, for `status --config`. */
     readonly configFile: string,
+    /** Path of the control socket. */
+    readonly controlSocket: string,
   ) {
     const collect = async (stream: ReadableStream<Uint8Array>, add: (text: string) => void) => {
       const decoder = new TextDecoder();
@@ -67,7 +69,8 @@ export class Appliance implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const started = new Appliance(child, configFile);
+    const runtimeDir = /^runtime_dir = "(.*)"$/m.exec(options.config)?.[1];
+    const started = new Appliance(child, configFile, `${runtimeDir}/control.sock`);
     try {
       await waitFor(() => started.isReady(), READY_TIMEOUT_MS, `${options.name} to say ready`);
     } catch (error) {
@@ -98,10 +101,14 @@ export class Appliance implements AsyncDisposable {
     return this.err;
   }
 
-  /** `status -o json`, parsed. */
+  /** Its status, over the control socket. */
   async status(): Promise<Status> {
-    const { stdout } = await applianceOk(["status", "-o", "json", "--config", this.configFile]);
-    return JSON.parse(stdout) as Status;
+    using client = Deno.createHttpClient({
+      proxy: { transport: "unix", path: this.controlSocket },
+    });
+    const response = await fetch("http://localhost/v1/status", { client });
+    if (!response.ok) throw new Error(`status: ${response.status} ${await response.text()}`);
+    return await response.json() as Status;
   }
 
   /** The mapping `name` of `status`. */

@@ -146,7 +146,7 @@ export async function startPair(
   const directory = await temporaryDirectory();
   let server: Appliance | undefined;
   try {
-    for (const name of ["images", "scratch", "server", "client"]) {
+    for (const name of ["images", "scratch"]) {
       await Deno.mkdir(`${directory.path}/${name}`);
     }
     await prepare(`${directory.path}/images`);

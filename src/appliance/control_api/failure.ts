@@ -1,5 +1,5 @@
 /** How a request fails, and what the caller sees of it. */
-import { SystemError } from "../../ffi/errno.ts";
+import { errnoName, SystemError } from "../../ffi/errno.ts";
 import { ApplianceError } from "../appliance_api.ts";
 
 /** What every answer that is not 2xx carries. */
@@ -62,8 +62,8 @@ export function asFailure(error: unknown): ApiFailure {
     return new ApiFailure(status, error.message, error.errnoName, error.exitCode);
   }
   if (error instanceof SystemError) {
-    const status = STATUS_BY_ERRNO[error.errnoName] ?? 500;
-    return new ApiFailure(status, error.message, error.errnoName, 1);
+    const name = errnoName(error.errno);
+    return new ApiFailure(STATUS_BY_ERRNO[name] ?? 500, error.message, name, 1);
   }
   const message = error instanceof Error ? error.message : String(error);
   return new ApiFailure(500, message, "EIO", 1);

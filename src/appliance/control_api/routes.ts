@@ -128,8 +128,8 @@ function readForce(query: URLSearchParams): boolean {
 
 /** The body as JSON, at most {@link BODY_BYTES_MAX} of it. */
 async function readJson(request: Request): Promise<unknown> {
-  const type = request.headers.get("content-type")?.split(";")[0]!.trim().toLowerCase();
-  if (type !== "application/json") {
+  const type = (request.headers.get("content-type") ?? "").split(";")[0]!.trim();
+  if (type.toLowerCase() !== "application/json") {
     throw new ApiFailure(415, "The body's content-type is not application/json", "EINVAL", 64);
   }
   const text = await readBody(request);

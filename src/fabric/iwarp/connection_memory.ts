@@ -1,10 +1,5 @@
 /** The arena range of one connection: what the kernel reads and writes on its behalf. */
-import {
-  REASSEMBLY_BYTES,
-  SEND_BANK_BYTES,
-  SEND_PIECES_MAX,
-  STAGING_BYTES,
-} from "./limits.ts";
+import { REASSEMBLY_BYTES, SEND_BANK_BYTES, SEND_PIECES_MAX, STAGING_BYTES } from "./limits.ts";
 
 /** struct iovec, byte offsets (include/uapi/linux/uio.h). */
 export const IOVEC = { ADDRESS: 0, LENGTH: 8, BYTES: 16 } as const;

@@ -9,12 +9,7 @@
 import type { Arena } from "../../ring/arena.ts";
 import { swap32 } from "./byte_order.ts";
 import { crc32c } from "./crc32c.ts";
-import {
-  TAGGED_FRAME,
-  TAGGED_HEADER_BYTES,
-  UNTAGGED_FRAME,
-  UNTAGGED_HEADER_BYTES,
-} from "./ddp.ts";
+import { TAGGED_FRAME, TAGGED_HEADER_BYTES, UNTAGGED_FRAME, UNTAGGED_HEADER_BYTES } from "./ddp.ts";
 import { FPDU, fpduBytes } from "./fpdu.ts";
 import {
   DIRECT_RECEIVE_MIN_BYTES,

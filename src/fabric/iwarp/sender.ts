@@ -10,12 +10,7 @@ import type { Arena } from "../../ring/arena.ts";
 import { swap32 } from "./byte_order.ts";
 import { CONNECTION_LAYOUT, IOVEC, MSGHDR } from "./connection_memory.ts";
 import { crc32c } from "./crc32c.ts";
-import {
-  TAGGED_FRAME,
-  TAGGED_HEADER_BYTES,
-  UNTAGGED_FRAME,
-  UNTAGGED_HEADER_BYTES,
-} from "./ddp.ts";
+import { TAGGED_FRAME, TAGGED_HEADER_BYTES, UNTAGGED_FRAME, UNTAGGED_HEADER_BYTES } from "./ddp.ts";
 import { FPDU } from "./fpdu.ts";
 import {
   FRAME_PAYLOAD_MAX_BYTES,

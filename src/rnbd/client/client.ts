@@ -1,0 +1,202 @@
+/**
+ * The RNBD client of one session, the control half: after each connect it greets the server and
+ * opens every device anew; what cannot be opened is tried again with back-off.
+ */
+import type { FabricFailure } from "../../fabric/fabric.ts";
+import { ERRNO } from "../../ffi/errno.ts";
+import { countdown } from "../../rtrs/countdown.ts";
+import type { ClientSession, ClientSessionUser } from "../../rtrs/client/session.ts";
+import { accessModeCode, type AccessModeName } from "../access_mode.ts";
+import {
+  CLOSE,
+  decodeOpenResponse,
+  encodeClose,
+  encodeOpen,
+  encodeSessionInfo,
+  OPEN,
+  OPEN_RSP,
+  RNBD_MESSAGE,
+  SESS_INFO,
+} from "../codec.ts";
+import type { DeviceControl } from "../lane_commands.ts";
+import { AdminQueue } from "./admin_queue.ts";
+import { ClientDevice, type DeviceFailure, explainOpenErrno, geometryOf } from "./device.ts";
+
+/** Told about devices; the appliance exposes and reports them. */
+export interface RnbdClientUser {
+  onDeviceOpen(device: ClientDevice): void;
+  onDeviceClosed(device: ClientDevice, failure: DeviceFailure): void;
+  /** An OPEN was refused, or the session could not be connected. */
+  onDeviceFailed(device: ClientDevice, failure: DeviceFailure): void;
+  onSession(isConnected: boolean, failure: FabricFailure | undefined): void;
+}
+
+/** See the head of this file. */
+export class RnbdClient implements ClientSessionUser {
+  readonly devices = new Map<number, ClientDevice>();
+  lastFailure: FabricFailure | undefined;
+  /** Set right after construction: the session needs its user first. */
+  session!: ClientSession;
+  private readonly admin = new AdminQueue(() => this.session.adminLane);
+  private isGreeted = false;
+
+  constructor(
+    private readonly reactors: readonly DeviceControl[],
+    private readonly user: RnbdClientUser,
+  ) {}
+
+  /** Adds a device; it is opened now or when the session is up. */
+  addDevice(devicePath: string, mode: AccessModeName): ClientDevice {
+    const device = new ClientDevice(this.session.environment.nextHandle(), devicePath, mode);
+    this.devices.set(device.handle, device);
+    if (this.isGreeted) this.openDevice(device);
+    return device;
+  }
+
+  /** Disconnects the device's users, closes it at the server and forgets it. */
+  removeDevice(device: ClientDevice, done: () => void): void {
+    device.isRemoved = true;
+    device.retryTimer?.cancel();
+    const wasOpen = device.state === "open";
+    device.state = "closed";
+    const removed = countdown(this.reactors.length, () => {
+      const forget = () => {
+        this.devices.delete(device.handle);
+        done();
+      };
+      if (!wasOpen || !this.session.isConnected) return forget();
+      this.sendClose(device.deviceId, forget);
+    });
+    for (const reactor of this.reactors) {
+      reactor.removeDevice(this.session.handle, device.handle, removed);
+    }
+  }
+
+  private sendClose(deviceId: number, done: () => void): void {
+    this.admin.send({
+      answerBytes: 0,
+      build: (view, at) => {
+        encodeClose(view, at, deviceId);
+        return CLOSE.BYTES;
+      },
+      // Without a connection the server closes the device by itself.
+      done,
+    });
+  }
+
+  onConnected(): void {
+    this.lastFailure = undefined;
+    this.admin.send({
+      answerBytes: SESS_INFO.BYTES,
+      build: (view, at) => {
+        encodeSessionInfo(view, at, RNBD_MESSAGE.SESS_INFO);
+        return SESS_INFO.BYTES;
+      },
+      done: (errno) => {
+        if (errno !== 0) return this.onGreetingFailed(errno);
+        this.isGreeted = true;
+        this.user.onSession(true, undefined);
+        for (const device of this.devices.values()) this.openDevice(device);
+      },
+    });
+  }
+
+  private onGreetingFailed(errno: number): void {
+    // A dead connection reports itself; a server that refuses the greeting is no RNBD server.
+    if (!this.session.isConnected) return;
+    this.session.path.fail({ errno, reason: "the server refused SESS_INFO" });
+  }
+
+  onDisconnected(failure: FabricFailure): void {
+    this.isGreeted = false;
+    this.lastFailure = failure;
+    this.user.onSession(false, failure);
+    for (const device of this.devices.values()) {
+      device.retryTimer?.cancel();
+      device.nextTryAt = undefined;
+      device.isOpening = false;
+      if (device.state !== "open") continue;
+      device.state = "closed";
+      device.lastFailure = failure;
+      this.user.onDeviceClosed(device, failure);
+    }
+  }
+
+  onAttemptFailed(failure: FabricFailure, nextTryMs: number | undefined): void {
+    this.lastFailure = failure;
+    const now = this.session.environment.clock.now();
+    for (const device of this.devices.values()) {
+      device.lastFailure = failure;
+      device.nextTryAt = nextTryMs === undefined ? undefined : now + nextTryMs;
+      this.user.onDeviceFailed(device, failure);
+    }
+  }
+
+  onAdminResponse(permit: number, errno: number): void {
+    this.admin.onResponse(permit, errno);
+  }
+
+  private openDevice(device: ClientDevice): void {
+    if (device.isOpening || device.isRemoved || device.state === "open") return;
+    device.isOpening = true;
+    device.nextTryAt = undefined;
+    this.admin.send({
+      answerBytes: OPEN_RSP.BYTES,
+      build: (view, at) => {
+        encodeOpen(view, at, accessModeCode(device.mode), device.devicePath);
+        return OPEN.BYTES;
+      },
+      done: (errno, answerAt) => {
+        if (errno !== 0) {
+          const reason = explainOpenErrno(errno, device.devicePath, device.mode);
+          return this.onOpenFailed(device, { errno, reason });
+        }
+        const response = decodeOpenResponse(this.session.adminLane!.arena.view, answerAt);
+        if (typeof response === "string") {
+          const reason = `the server's answer to OPEN makes no sense: ${response}`;
+          return this.onOpenFailed(device, { errno: ERRNO.EPROTO, reason });
+        }
+        const offer = this.session.offer!;
+        device.geometry = geometryOf(response, device.mode, offer.maxIoBytes);
+        device.deviceId = response.deviceId;
+        this.setOpen(device);
+      },
+    });
+  }
+
+  private setOpen(device: ClientDevice): void {
+    // Unmapped while the OPEN was on its way: the server must not keep it.
+    if (device.isRemoved) return this.sendClose(device.deviceId, () => {});
+    const { deviceId } = device;
+    const ready = countdown(this.reactors.length, () => {
+      device.isOpening = false;
+      if (!this.isGreeted || device.deviceId !== deviceId) return;
+      if (device.isRemoved) return this.sendClose(deviceId, () => {});
+      device.state = "open";
+      device.failures = 0;
+      device.lastFailure = undefined;
+      this.user.onDeviceOpen(device);
+    });
+    for (const reactor of this.reactors) {
+      const { handle } = this.session;
+      reactor.setDevice(handle, device.handle, device.deviceId, device.geometry!, ready);
+    }
+  }
+
+  private onOpenFailed(device: ClientDevice, failure: DeviceFailure): void {
+    device.isOpening = false;
+    if (device.isRemoved || !this.session.isConnected) return;
+    device.lastFailure = failure;
+    device.failures++;
+    const { settings, environment } = this.session;
+    const delayMs = Math.min(
+      settings.reconnectDelayMs * 2 ** Math.min(device.failures - 1, 20),
+      settings.reconnectDelayMaxMs,
+    );
+    device.nextTryAt = environment.clock.now() + delayMs;
+    device.retryTimer = environment.clock.after(delayMs, () => {
+      if (this.isGreeted) this.openDevice(device);
+    });
+    this.user.onDeviceFailed(device, failure);
+  }
+}

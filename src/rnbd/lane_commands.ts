@@ -1,0 +1,209 @@
+/**
+ * Main and the reactors' lanes, as plain messages: commands one way, answers and events the
+ * other. {@link LaneClient} is main's end; `lane_host.ts` is the reactor's.
+ */
+import type { ConnectionTicket, FabricFailure, RegisteredMemory } from "../fabric/fabric.ts";
+import type { ClientPathMemory } from "../rtrs/client/connection.ts";
+import type { ClientLaneSetup } from "../rtrs/client/lane.ts";
+import type { LaneControl, LaneEvents } from "../rtrs/lane_control.ts";
+import type { ServerLaneSetup } from "../rtrs/server/lane.ts";
+import type { BackendTicket } from "./backend.ts";
+import type { BlockGeometry } from "./block_queue.ts";
+
+/** What main asks; `id` comes back in the answer, 0 = no answer wanted. */
+export type LaneCommand =
+  & { readonly id: number }
+  & (
+    | { readonly kind: "createClient"; readonly setup: ClientLaneSetup }
+    | {
+      readonly kind: "attachClient";
+      readonly session: number;
+      readonly path: number;
+      readonly cid: number;
+      readonly ticket: ConnectionTicket;
+      readonly memory: ClientPathMemory;
+    }
+    | { readonly kind: "detachClient"; readonly session: number; readonly path: number }
+    | { readonly kind: "destroyClient"; readonly session: number }
+    | { readonly kind: "createServer"; readonly setup: ServerLaneSetup }
+    | {
+      readonly kind: "attachServer";
+      readonly session: number;
+      readonly path: number;
+      readonly cid: number;
+      readonly ticket: ConnectionTicket;
+      readonly memory: RegisteredMemory;
+      readonly receivedIndex: number;
+    }
+    | { readonly kind: "detachServer"; readonly session: number; readonly path: number }
+    | { readonly kind: "destroyServer"; readonly session: number }
+    | {
+      readonly kind: "openDevice";
+      readonly session: number;
+      readonly deviceId: number;
+      readonly ticket: BackendTicket;
+      readonly readOnly: boolean;
+    }
+    | { readonly kind: "closeDevice"; readonly session: number; readonly deviceId: number }
+    | {
+      readonly kind: "setDevice";
+      readonly session: number;
+      readonly device: number;
+      readonly deviceId: number;
+      readonly geometry: BlockGeometry;
+    }
+    | { readonly kind: "unsetDevice"; readonly session: number; readonly device: number }
+    | { readonly kind: "removeDevice"; readonly session: number; readonly device: number }
+  );
+
+/** What a reactor says. */
+export type LaneReply =
+  | { readonly kind: "done"; readonly id: number }
+  | {
+    readonly kind: "clientBroken" | "serverBroken";
+    readonly session: number;
+    readonly path: number;
+    readonly failure: FabricFailure;
+  };
+
+/** What the RNBD layer asks of a reactor besides {@link LaneControl}. */
+export interface DeviceControl {
+  /** Server: makes a back end usable under `deviceId` of a session. */
+  openDevice(
+    session: number,
+    deviceId: number,
+    ticket: BackendTicket,
+    readOnly: boolean,
+    done: () => void,
+  ): void;
+  /** Server: `done` when no operation of the device is left. */
+  closeDevice(session: number, deviceId: number, done: () => void): void;
+  /** Client: the device is open under `deviceId`; its queue takes requests. */
+  setDevice(
+    session: number,
+    device: number,
+    deviceId: number,
+    geometry: BlockGeometry,
+    done: () => void,
+  ): void;
+  /** Client: the device is closed; its queue fails requests. */
+  unsetDevice(session: number, device: number): void;
+  /** Client: disconnects the device's users; `done` when no request of theirs is left. */
+  removeDevice(session: number, device: number, done: () => void): void;
+}
+
+// Omit over a union keeps only what all members share, so it is spread over the members.
+type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
+
+/** Main's end of one reactor. */
+export class LaneClient implements LaneControl, DeviceControl {
+  private nextId = 1;
+  private readonly waiting = new Map<number, () => void>();
+
+  /** @param send delivers a command to the reactor, in order */
+  constructor(
+    private readonly send: (command: LaneCommand) => void,
+    private readonly events: LaneEvents,
+  ) {}
+
+  /** A message from the reactor. */
+  receive(reply: LaneReply): void {
+    if (reply.kind === "done") {
+      const done = this.waiting.get(reply.id);
+      this.waiting.delete(reply.id);
+      done?.();
+    } else if (reply.kind === "clientBroken") {
+      this.events.onClientBroken(reply.session, reply.path, reply.failure);
+    } else {
+      this.events.onServerBroken(reply.session, reply.path, reply.failure);
+    }
+  }
+
+  private request(command: WithoutId<LaneCommand>, done: () => void): void {
+    const id = this.nextId++;
+    this.waiting.set(id, done);
+    this.send({ ...command, id });
+  }
+
+  createClient(setup: ClientLaneSetup): void {
+    this.send({ id: 0, kind: "createClient", setup });
+  }
+
+  attachClient(
+    session: number,
+    path: number,
+    cid: number,
+    ticket: ConnectionTicket,
+    memory: ClientPathMemory,
+    done: () => void,
+  ): void {
+    this.request({ kind: "attachClient", session, path, cid, ticket, memory }, done);
+  }
+
+  detachClient(session: number, path: number, done: () => void): void {
+    this.request({ kind: "detachClient", session, path }, done);
+  }
+
+  destroyClient(session: number, done: () => void): void {
+    this.request({ kind: "destroyClient", session }, done);
+  }
+
+  createServer(setup: ServerLaneSetup): void {
+    this.send({ id: 0, kind: "createServer", setup });
+  }
+
+  attachServer(
+    session: number,
+    path: number,
+    cid: number,
+    ticket: ConnectionTicket,
+    memory: RegisteredMemory,
+    receivedIndex: number,
+    done: () => void,
+  ): void {
+    this.request(
+      { kind: "attachServer", session, path, cid, ticket, memory, receivedIndex },
+      done,
+    );
+  }
+
+  detachServer(session: number, path: number, done: () => void): void {
+    this.request({ kind: "detachServer", session, path }, done);
+  }
+
+  destroyServer(session: number, done: () => void): void {
+    this.request({ kind: "destroyServer", session }, done);
+  }
+
+  openDevice(
+    session: number,
+    deviceId: number,
+    ticket: BackendTicket,
+    readOnly: boolean,
+    done: () => void,
+  ): void {
+    this.request({ kind: "openDevice", session, deviceId, ticket, readOnly }, done);
+  }
+
+  closeDevice(session: number, deviceId: number, done: () => void): void {
+    this.request({ kind: "closeDevice", session, deviceId }, done);
+  }
+
+  setDevice(
+    session: number,
+    device: number,
+    deviceId: number,
+    geometry: BlockGeometry,
+    done: () => void,
+  ): void {
+    this.request({ kind: "setDevice", session, device, deviceId, geometry }, done);
+  }
+
+  unsetDevice(session: number, device: number): void {
+    this.send({ id: 0, kind: "unsetDevice", session, device });
+  }
+
+  removeDevice(session: number, device: number, done: () => void): void {
+    this.request({ kind: "removeDevice", session, device }, done);
+  }
+}
