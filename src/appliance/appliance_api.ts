@@ -139,6 +139,7 @@ export interface BenchResult {
   readonly iops: number;
   readonly bytesPerSecond: number;
   readonly errors: number;
+  readonly firstError: string | null;
   readonly latencyUs: {
     readonly min: number;
     readonly mean: number;
@@ -168,4 +169,12 @@ export interface ApplianceControl {
   unmap(name: string, force: boolean): Promise<void>;
   verify(request: VerifyRequest): Promise<VerifyResult>;
   bench(request: BenchRequest): Promise<BenchResult>;
+}
+
+/** A program that was started, and its end. */
+export interface RunningAppliance extends ApplianceControl {
+  /** Settles when every listener is up and every mapping of the config has been tried once. */
+  readonly firstTryDone: Promise<void>;
+  /** Drops mappings, sessions and listeners, in this order. */
+  stop(): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { formatGid, formatIp, parseIpv4, parseIpv6 } from "./ip_address.ts";
 
 /** What a prefix can be. */
 export const ADDRESS_KINDS = ["tcp", "ip", "gid"] as const;
+/** One of {@link ADDRESS_KINDS}. */
 export type AddressKind = typeof ADDRESS_KINDS[number];
 
 /** One end of a path. `host` is in canonical form, without brackets. */

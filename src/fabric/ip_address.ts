@@ -1,6 +1,8 @@
 /** IPv4 and IPv6 addresses: text to bytes and back. */
 
+/** Bytes of an IPv4 address. */
 export const IPV4_BYTES = 4;
+/** Bytes of an IPv6 address and of a GID. */
 export const IPV6_BYTES = 16;
 
 const IPV6_GROUPS = 8;

@@ -1,7 +1,9 @@
 /** sockaddr_in and sockaddr_in6 (include/uapi/linux/in.h, in6.h): bytes to fields and back. */
 import { formatIp, IPV4_BYTES, IPV6_BYTES, parseIpv4, parseIpv6, unmapIpv4 } from "./ip_address.ts";
 
+/** Address family of IPv4. */
 export const AF_INET = 2;
+/** Address family of IPv6. */
 export const AF_INET6 = 10;
 
 const SOCKADDR_IN = { FAMILY: 0, PORT: 2, ADDRESS: 4, BYTES: 16 } as const;

@@ -14,7 +14,6 @@ export const STATX = {
   RDEV_MINOR: 132,
   DEV_MAJOR: 136,
   DEV_MINOR: 140,
-  DIO_MEM_ALIGN: 152,
   DIO_OFFSET_ALIGN: 156,
   BYTES: 256,
 } as const;

@@ -10,7 +10,7 @@ import type { CounterBlock } from "../ring/counters.ts";
 import type { Executor, Flushable } from "../ring/executor.ts";
 import { OP } from "../ring/opcodes.ts";
 import type { CompletionHandler } from "../ring/ring.ts";
-import { FIRST_REJECTION_COUNTER, type NbdCounterName } from "./counters.ts";
+import { type NbdCounterName, REJECTION_COUNTERS } from "./counters.ts";
 import { nbdError } from "./error_map.ts";
 import { judge, REJECTED_MAGIC, REJECTIONS } from "./gate.ts";
 import { SMALL_PAYLOAD_BYTES_MAX, STAGING_BYTES } from "./limits.ts";
@@ -53,7 +53,7 @@ export class NbdConnection implements CompletionHandler, Flushable, BlockUser {
   /**
    * Takes over the ticket's socket and starts to serve. All calls come from one thread.
    * @param blocks the mapped disk on this thread
-   * @param counters this thread's {@link NBD_COUNTERS}
+   * @param counters this thread's NBD_COUNTERS
    * @param onClosed called once, when the socket is closed and nothing refers to the ticket's
    *   memory any more
    */
@@ -76,7 +76,7 @@ export class NbdConnection implements CompletionHandler, Flushable, BlockUser {
     this.failedAt = counters.indexOf("nbd_failed_requests");
     this.sendsAt = counters.indexOf("nbd_sends");
     this.receivesAt = counters.indexOf("nbd_receives");
-    this.rejectedAt = counters.at + FIRST_REJECTION_COUNTER;
+    this.rejectedAt = counters.at + REJECTION_COUNTERS;
     counters.add("nbd_connections_opened");
     executor.defer(this);
   }

@@ -21,14 +21,18 @@ const FIXED = [
 export type NbdCounterName =
   | (typeof FIXED)[number]
   | `nbd_negotiation_${NegotiationFailure}`
-  | `nbd_rejected_${RejectionName}`;
+  | `nbd_rejected_${Exclude<RejectionName, "none">}`;
+
+const REJECTED = REJECTIONS.flatMap(({ name }) =>
+  name === "none" ? [] : [`nbd_rejected_${name}` as const]
+);
 
 /** All names, in the order in which they lie in memory. */
 export const NBD_COUNTERS: readonly NbdCounterName[] = [
   ...FIXED,
   ...NEGOTIATION_FAILURES.map((name) => `nbd_negotiation_${name}` as const),
-  ...REJECTIONS.map(({ name }) => `nbd_rejected_${name}` as const),
+  ...REJECTED,
 ];
 
-/** Place of the first rejection's counter: that of rejection i is i further. */
-export const FIRST_REJECTION_COUNTER = NBD_COUNTERS.indexOf("nbd_rejected_none");
+/** Place of the counter of rejection 0, which does not exist: that of rejection i is i further. */
+export const REJECTION_COUNTERS = NBD_COUNTERS.length - REJECTED.length - 1;

@@ -22,7 +22,7 @@ export const SMALL_PAYLOAD_BYTES_MAX = 16 * 1024;
 export const PAYLOAD_BYTES_MAX = 32 * 1024 * 1024;
 
 /** One send stops growing here, so that the permits it holds come back soon. */
-export const SEND_BYTES_MAX = 1024 * 1024;
+export const SEND_BYTES_MAX = 512 * 1024;
 
 /** Reply headers of one send: 28 bytes a piece and at most 128 a failed request. */
 export const REPLY_HEADER_BYTES_MAX = PIECES_MAX * 28 + REQUESTS_MAX * 128;

@@ -20,6 +20,8 @@ export interface ReactorSetup {
   readonly wakeFd: number;
   /** How long to poll before blocking, in microseconds; 0 = block at once. */
   readonly spinUs: number;
+  /** Index in `arena.f64` where the reactor keeps its count of io_uring_enter calls. */
+  readonly entersIndex: number;
 }
 
 /** Polls between two looks at the clock while spinning. */
@@ -84,6 +86,7 @@ export class Reactor implements Executor, CompletionHandler {
       if (this.setup.spinUs > 0) this.spinThenWait();
       else ring.submitAndWait(1);
       ring.dispatch();
+      this.arena.f64[this.setup.entersIndex] = ring.enters;
     }
     ring.close();
   }

@@ -111,7 +111,9 @@ export function decodeOpen(
   const end = bytes.indexOf(0);
   if (end < 0) return "device name without a terminating NUL";
   try {
-    const name = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, end));
+    const name = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      bytes.subarray(0, end),
+    );
     return { mode: view.getUint8(at + OPEN.ACCESS_MODE), name };
   } catch {
     return "device name is not UTF-8";

@@ -58,14 +58,6 @@ export class LaneHost {
     return this.clients.get(session)?.devices.get(device);
   }
 
-  /** Requests in flight on this thread: client side, server side. */
-  inflight(session: number): number {
-    const server = this.servers.get(session);
-    let sum = this.clients.get(session)?.lane.lane.inflight ?? 0;
-    for (const connection of server?.connections ?? []) sum += connection.inflight;
-    return sum;
-  }
-
   /** Carries out a command of main. */
   execute(command: LaneCommand): void {
     const done = () => this.thread.reply({ kind: "done", id: command.id });

@@ -50,7 +50,8 @@ export function decodeInfoRequest(bytes: Uint8Array): string | { readonly proble
   const end = field.indexOf(0);
   if (end < 0) return { problem: "session name without a terminating NUL" };
   try {
-    const name = new TextDecoder("utf-8", { fatal: true }).decode(field.subarray(0, end));
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    const name = decoder.decode(field.subarray(0, end));
     const problem = sessionNameProblem(name);
     return problem === undefined ? name : { problem: `session name ${problem}` };
   } catch {

@@ -2,7 +2,12 @@
 import type { BackendHandler, BackendQueue, BackendTicket } from "../../src/rnbd/backend.ts";
 import { backendOpener } from "../../src/rnbd/backends/open_queue.ts";
 import { allocateZeroes } from "../../src/rnbd/backends/zeroes.ts";
-import { closeBackend, openBackend, type OpenRequest } from "../../src/rnbd/server/open_backend.ts";
+import {
+  closeBackend,
+  openBackend,
+  type OpenRequest,
+  releaseMemoryBackend,
+} from "../../src/rnbd/server/open_backend.ts";
 import { ArenaAllocator, reserveArena } from "../../src/ring/arena.ts";
 import { ControlLoop } from "../../src/ring/control_loop.ts";
 
@@ -118,6 +123,7 @@ export class Disk implements BackendHandler, AsyncDisposable {
     this.queue.close();
     this.bench.memory.release(this.buffers);
     await closeBackend(this.bench.loop, this.ticket);
+    releaseMemoryBackend(this.bench.memory, this.ticket);
   }
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { attachLoopDevice, mountFileSystem, runProgram } from "../support/loop_device.ts";
 import { skippable } from "../support/skip.ts";
 import { temporaryDirectory, writeSparseFile } from "../support/temporary.ts";
+import { reopenBackend } from "../../src/rnbd/server/open_backend.ts";
 import { Bench, pattern } from "./bench.ts";
 
 const MIB = 2 ** 20;
@@ -79,6 +80,7 @@ for (const ioMode of ["fileio", "blockio"] as const) {
     });
     await using bench = new Bench();
     await using disk = await bench.open(device.path, ioMode);
+    await using other = bench.disk(await reopenBackend(bench.loop, disk.ticket));
     const good = 32;
     for (let i = 0; i < good; i++) assert.equal(await disk.write(i * 8192, pattern(i, 8192)), 0);
     assert.equal(await disk.flush(), 0);
@@ -88,7 +90,7 @@ for (const ioMode of ["fileio", "blockio"] as const) {
         Array.from({ length: 2 * good }, (_, i) => {
           const slot = i >> 1;
           const place = i % 2 === 0 ? slot * 8192 : 4 * MIB + (round * good + slot) * 8192;
-          return disk.write(place, pattern(i + round, 8192));
+          return (i % 4 < 2 ? disk : other).write(place, pattern(i + round, 8192));
         }),
       );
       errnos.forEach((errno, i) => {

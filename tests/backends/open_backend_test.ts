@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { SystemError } from "../../src/ffi/errno.ts";
 import {
   asReadOnly,
-  closeBackend,
   makeMemoryBackend,
   makeNullBackend,
   openBackend,
+  releaseMemoryBackend,
+  reopenBackend,
 } from "../../src/rnbd/server/open_backend.ts";
 import {
   attachLoopDevice,
@@ -109,6 +110,12 @@ Deno.test("openBackend() passes the errno of the open on", async () => {
   await refused(bench, at("disk/below"), ENOTDIR);
   await refused(bench, at("x".repeat(300)), ENAMETOOLONG);
   await refused(bench, at("x".repeat(8200)), ENAMETOOLONG);
+  if (Deno.uid() !== 0) {
+    const EACCES = 13;
+    await Deno.chmod(at("disk"), 0o444);
+    await refused(bench, at("disk"), EACCES);
+    await (await bench.open(at("disk"), "fileio", "ro"))[Symbol.asyncDispose]();
+  }
   await Deno.symlink(at("self"), at("self"));
   await refused(bench, at("self"), ELOOP);
   await Deno.symlink(at("gone"), at("dangling"));
@@ -149,6 +156,28 @@ Deno.test("openBackend() and closeBackend() leak neither descriptors nor memory"
   assert.equal(bench.memory.usedBytes, memory);
 });
 
+Deno.test("reopenBackend() opens the same disk once more", async () => {
+  await using directory = await temporaryDirectory();
+  await using bench = new Bench();
+  const path = `${directory.path}/disk`;
+  await writeSparseFile(path, MIB);
+  for (const ioMode of ["fileio", "blockio"] as const) {
+    await using first = await bench.open(path, ioMode);
+    // Under another name by now: the disk is meant, not the name.
+    await Deno.rename(path, `${path}-moved`);
+    await using second = bench.disk(await reopenBackend(bench.loop, first.ticket));
+    await Deno.rename(`${path}-moved`, path);
+    assert.deepEqual({ ...second.ticket, fd: 0 }, { ...first.ticket, fd: 0 });
+    assert.equal(await first.write(4096, pattern(1, 4096), true), 0);
+    assert.deepEqual((await second.read(4096, 4096)).bytes, pattern(1, 4096));
+    assert.equal(await second.write(4096, pattern(2, 4096), true), 0);
+    assert.deepEqual((await first.read(4096, 4096)).bytes, pattern(2, 4096));
+  }
+  await using reader = await bench.open(path, "fileio", "ro");
+  await using again = bench.disk(await reopenBackend(bench.loop, reader.ticket));
+  assert.equal(await again.write(0, pattern(1, 4096)), 9);
+});
+
 Deno.test("makeMemoryBackend() gives one disk to all, zeroed again when it is freed", async () => {
   await using bench = new Bench();
   const before = bench.memory.usedBytes;
@@ -163,7 +192,7 @@ Deno.test("makeMemoryBackend() gives one disk to all, zeroed again when it is fr
   assert.deepEqual((await second.read(4096, 8192)).bytes, content);
   first.queue.close();
   second.queue.close();
-  await closeBackend(bench.loop, ticket);
+  releaseMemoryBackend(bench.memory, ticket);
   const again = makeMemoryBackend(bench.memory, "scratch", MIB, 4096);
   await using disk = bench.disk(again);
   assert.deepEqual((await disk.read(0, MIB)).bytes, new Uint8Array(MIB));
@@ -220,6 +249,8 @@ skippable("openBackend() knows the limits of a partition from its disk", async (
   const addpart = requireCommand("addpart", "util-linux");
   await using device = await attachLoopDevice({ sizeBytes: 8 * MIB });
   await runProgram(addpart, device.path, "1", "2048", "8192");
+  await using cleanUp = new AsyncDisposableStack();
+  cleanUp.defer(async () => void await runProgram("delpart", device.path, "1"));
   await using bench = new Bench();
   await using whole = await bench.open(device.path);
   await using part = await bench.open(`${device.path}p1`);

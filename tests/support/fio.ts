@@ -6,7 +6,10 @@ export interface FioDirection {
   readonly iops: number;
   /** Bytes a second. */
   readonly bw_bytes: number;
-  readonly clat_ns: { readonly mean: number; readonly percentile?: Record<string, number> };
+  /** From submission to completion. */
+  readonly lat_ns: { readonly mean: number };
+  /** Completion latency; keys are like `99.000000`. */
+  readonly clat_ns: { readonly percentile?: Record<string, number> };
 }
 
 /** One job of the output. */

@@ -103,18 +103,29 @@ interface Import {
   readonly specifier: string;
 }
 
+const IMPORT =
+  /(?:\bfrom|\bimport|\bimport\(|\bimport\.meta\.resolve\(|\bnew URL\()\s*"([^"]*)"(,\s*import\.meta\.url)?/g;
+
 /** Everything a file imports, also dynamically and as a Worker's module. */
 function importsOf(file: SourceFile): Import[] {
-  const pattern =
-    /(?:\bfrom|\bimport|\bimport\(|\bimport\.meta\.resolve\(|\bnew URL\()\s*"([^"]*)"/g;
   // The keyword is looked for in the code, the name taken from the same place of the full text.
   const code = stripNonCode(file.text);
-  return [...code.matchAll(pattern)].map((match) => {
-    const end = match.index + match[0].length - 1;
-    const specifier = file.text.slice(end - match[1]!.length, end);
-    return { line: code.slice(0, match.index).split("\n").length, specifier };
+  return [...code.matchAll(IMPORT)].flatMap((match) => {
+    const [whole, blanked, relative] = match;
+    const isUrl = whole.startsWith("new URL");
+    if (isUrl && relative === undefined) return [];
+    const start = match.index + whole.indexOf('"') + 1;
+    const specifier = file.text.slice(start, start + blanked!.length);
+    const line = code.slice(0, match.index).split("\n").length;
+    return [{
+      line,
+      specifier: isUrl && !specifier.startsWith(".") ? `./${specifier}` : specifier,
+    }];
   });
 }
+
+/** Data that a module may read besides code: settings and texts that ship with it. */
+const NOT_CODE = /^(deno\.json|config\/[^/]+\.toml)$/;
 
 const layerOf = (path: string) => LAYERS.findIndex((names) => names.includes(path.split("/")[1]!));
 
@@ -124,12 +135,9 @@ export const layers: FileRule = (file) =>
     if (!specifier.startsWith(".")) return [];
     const target = join(dirname(file.path), specifier);
     const complain = (why: string) => [`${file.path}:${line}: imports ${target}: ${why}`];
-    if (!target.startsWith("src/") && target !== "deno.json") {
-      return isSource(file) && target === "mod.ts" && file.path.startsWith("src/cli/")
-        ? []
-        : complain("src imports only from src");
-    }
-    if (file.path === "mod.ts" || target === "deno.json") return [];
+    if (NOT_CODE.test(target)) return [];
+    if (!target.startsWith("src/")) return complain("src imports only from src");
+    if (file.path === "mod.ts") return [];
     const own = layerOf(file.path);
     const other = layerOf(target);
     if (own < 0 || other < 0) return complain("not in a folder of the layers");
@@ -181,7 +189,7 @@ export const exportComments: FileRule = (file) => {
   if (!isProgram(file)) return [];
   const lines = file.text.split("\n");
   const declaration =
-    /^export (async |abstract |default )*(function|class|interface|type|const|enum)\b/;
+    /^export (async |abstract |default )*(function|class|interface|type|const|enum)\*? \w/;
   return lines.flatMap((line, index) =>
     declaration.test(line) && !isDocumented(lines, index)
       ? [`${file.path}:${index + 1}: export without a JSDoc comment`]

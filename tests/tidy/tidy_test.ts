@@ -108,6 +108,8 @@ const SAMPLES: Record<string, { bad: SourceFile[]; good: SourceFile[] }> = {
       sample("src/rtrs/a/a.ts", `import { b } from "../../ring/b.ts";\nimport "../b.ts";`),
       sample("mod.ts", `import { b } from "./src/cli/b.ts";`),
       sample("src/cli/a.ts", `import { b } from "smol-toml";`),
+      sample("src/cli/a.ts", `import demo from "../../config/demo.toml" with { type: "text" };`),
+      sample("src/ring/a.ts", `new Worker(new URL("worker.ts", import.meta.url));`),
     ],
   },
   nativeCalls: {
@@ -148,7 +150,10 @@ const SAMPLES: Record<string, { bad: SourceFile[]; good: SourceFile[] }> = {
       sample("tests/a.ts", `import b from "npm:b@1.0.0";`),
       sample("bench/a.ts", `import b from "https://example.org/b.ts";`),
     ],
-    good: [sample("src/ring/a.ts", `import { b } from "node:os";`)],
+    good: [
+      sample("src/ring/a.ts", `import { b } from "node:os";`),
+      sample("src/ring/a.ts", `new URL("http://localhost/");`),
+    ],
   },
   exportComments: {
     bad: [
@@ -160,6 +165,7 @@ const SAMPLES: Record<string, { bad: SourceFile[]; good: SourceFile[] }> = {
       sample("src/ring/a.ts", `/** Says. */\nexport const a = 1;`),
       sample("src/ring/a.ts", `/**\n * Both.\n */\nexport const a = 1;\nexport const b = 2;`),
       sample("tests/a.ts", `export const a = 1;`),
+      sample("mod.ts", `export type { A } from "./src/ring/a.ts";`),
     ],
   },
   machinePaths: {

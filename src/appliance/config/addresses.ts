@@ -1,6 +1,10 @@
 /** Which of the addresses that exist can be used in this version. */
 import { isIP } from "node:net";
 import { AddressError, type FabricAddress, parseAddress, parsePath } from "../../fabric/address.ts";
+import { textProblem } from "./names.ts";
+
+/** Two IPv6 addresses with prefixes, brackets and a comma fit three times. */
+const ADDRESS_BYTES_MAX = 400;
 
 /** @returns null when `address` is one to listen on, else what is wrong and what would be right */
 export function addressProblem(address: string): string | null {
@@ -19,6 +23,8 @@ export function pathProblem(path: string): string | null {
 }
 
 function firstProblem(written: string, parse: () => readonly FabricAddress[]): string | null {
+  const problem = textProblem(written, ADDRESS_BYTES_MAX);
+  if (problem !== null) return problem;
   const subject = JSON.stringify(written);
   if (isIP(written) !== 0) return `${subject} names no carrier; write "tcp:${written}"`;
   try {
@@ -31,6 +37,6 @@ function firstProblem(written: string, parse: () => readonly FabricAddress[]): s
     if (/^tcp:.*[\]\d]:\d+$/.test(written) && !written.includes("::")) {
       return `${subject} holds a port; write the address alone, the port has a key of its own`;
     }
-    return `${subject} is no address; write for example "tcp:192.0.2.1" or "tcp:2001:db8::1"`;
+    return error.message;
   }
 }

@@ -87,17 +87,24 @@ function parseToml(text: string, file: string, positions: TomlPositions): TomlTa
 function syntaxProblem(error: TomlError, positions: TomlPositions): ConfigProblem {
   const { line, column } = error;
   const reason = error.message.split("\n")[0]!.replace(/^Invalid TOML document: /, "");
-  if (reason.includes("redefine")) {
-    const repetition = positions.repetitionFrom(positions.offset(error));
-    if (repetition !== undefined) {
-      const { first, again } = repetition;
-      const place = positions.at(first.keyAt);
-      const message = `is given twice, first at line ${place.line}, column ${place.column}; ` +
-        "remove one, or write [[…]] for tables that may be there many times";
-      return { ...positions.at(again.keyAt), key: keyName(again.path), message };
-    }
+  const repetition = reason.includes("redefine")
+    ? positions.repetitionFrom(positions.offset(error))
+    : undefined;
+  if (repetition !== undefined) {
+    const { first, again } = repetition;
+    const place = positions.at(first.keyAt);
+    const isTable = again.valueAt === again.valueEnd;
+    const advice = isTable ? "remove one, or write [[…]] where several are meant" : "remove one";
+    const message =
+      `is given twice, first at line ${place.line}, column ${place.column}; ${advice}`;
+    return { ...positions.at(again.keyAt), key: keyName(again.path), message };
   }
-  return { line, column, key: "", message: `${reason}; correct the TOML syntax` };
+  const isOpenString = reason.includes("in strings") &&
+    /[\r\n]/.test(positions.text[positions.offset(error)] ?? "");
+  const message = isOpenString
+    ? "the string does not end on its line; close it with a quote"
+    : `${reason.replace(/\. aborting\.$/, "")}; correct the TOML syntax`;
+  return { line, column, key: "", message };
 }
 
 function readTables(

@@ -64,21 +64,13 @@ class Rules {
     const at = [...table.path, table.given.includes("max_io_size") ? "max_io_size" : "queue_depth"];
     const chunk = max_io_size + HEADER_AREA_BYTES;
     const depthBits = bits(queue_depth);
-    if (depthBits + bits(chunk) > IMMEDIATE_PAYLOAD_BITS) {
-      const largest = 2 ** (IMMEDIATE_PAYLOAD_BITS - depthBits) - HEADER_AREA_BYTES;
-      const deepest = 2 ** (IMMEDIATE_PAYLOAD_BITS - bits(chunk));
-      const smaller = largest >= 4096 ? `max_io_size of at most ${exactSize(largest)}, or ` : "";
-      const message = `queue_depth ${queue_depth} and max_io_size ${exactSize(max_io_size)} ` +
-        `together exceed what one RTRS message can address; use ${smaller}queue_depth of at ` +
-        `most ${deepest}`;
-      this.problems.value(at, message);
-      return;
-    }
-    if (!this.isGood(this.tables.node, "memory_limit")) return;
-    const limit = this.tables.node.values.memory_limit;
-    if (queue_depth * chunk <= limit) return;
-    const message = `one session takes ${exactSize(queue_depth * chunk)} for its chunks, more ` +
-      `than node.memory_limit of ${exactSize(limit)}; lower queue_depth or max_io_size`;
+    if (depthBits + bits(chunk) <= IMMEDIATE_PAYLOAD_BITS) return;
+    const largest = 2 ** (IMMEDIATE_PAYLOAD_BITS - depthBits) - HEADER_AREA_BYTES;
+    const deepest = 2 ** (IMMEDIATE_PAYLOAD_BITS - bits(chunk));
+    const smaller = largest >= 4096 ? `max_io_size of at most ${exactSize(largest)}, or ` : "";
+    const message = `queue_depth ${queue_depth} and max_io_size ${exactSize(max_io_size)} ` +
+      `together exceed what one RTRS message can address; use ${smaller}queue_depth of at ` +
+      `most ${deepest}`;
     this.problems.value(at, message);
   }
 
@@ -154,7 +146,7 @@ class Rules {
     const isMaximum = table.given.includes("reconnect_delay_max_ms");
     const key = isMaximum ? "reconnect_delay_max_ms" : "reconnect_delay_ms";
     const message = `reconnect_delay_ms ${first} is above reconnect_delay_max_ms ${last}; ` +
-      "use an order that grows";
+      "raise the one or lower the other";
     this.problems.value([...path, key], message);
   }
 

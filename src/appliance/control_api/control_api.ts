@@ -5,7 +5,7 @@ import { controlSocketPath } from "../config/names.ts";
 import { log } from "../log.ts";
 import { prepareRuntimeDir } from "../runtime_dir.ts";
 import { ApiFailure, asFailure } from "./failure.ts";
-import { REQUESTS_MAX } from "./limits.ts";
+import { REQUESTS_MAX, STOP_TIMEOUT_MS } from "./limits.ts";
 import { route } from "./routes.ts";
 
 /** A control API that listens. Until {@link attach} it answers `try again`. */
@@ -14,6 +14,7 @@ export class ControlApi {
   private reason = "is starting";
   private running = 0;
   private readonly server: Deno.HttpServer;
+  private readonly abort = new AbortController();
 
   /**
    * Takes the socket, which also keeps a second appliance out of the folder.
@@ -33,7 +34,7 @@ export class ControlApi {
     private readonly version: string,
     readonly socket: string,
   ) {
-    this.server = listen(socket, (request) => this.answer(request));
+    this.server = listen(socket, this.abort.signal, (request) => this.answer(request));
   }
 
   /** From now on requests reach the appliance. */
@@ -47,10 +48,12 @@ export class ControlApi {
     this.reason = "is stopping";
   }
 
-  /** Ends what is under way and removes the socket. */
+  /** Removes the socket and ends; requests under way get a moment to finish. */
   async stop(): Promise<void> {
     this.detach();
+    const timer = setTimeout(() => this.abort.abort(), STOP_TIMEOUT_MS);
     await this.server.shutdown();
+    clearTimeout(timer);
   }
 
   private async answer(request: Request): Promise<Response> {
@@ -84,11 +87,12 @@ export class ControlApi {
 /** The mode is right from the first moment on: nobody else can connect in between. */
 function listen(
   socket: string,
+  signal: AbortSignal,
   answer: (request: Request) => Promise<Response>,
 ): Deno.HttpServer {
   const umask = Deno.umask(0o177);
   try {
-    return Deno.serve({ path: socket, onListen: () => {} }, answer);
+    return Deno.serve({ path: socket, signal, onListen: () => {} }, answer);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ApplianceError(`Cannot listen on ${socket}: ${reason}`, "EADDRINUSE", 1);

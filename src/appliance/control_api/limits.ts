@@ -17,3 +17,6 @@ export const BENCH_RUNTIME_MS_MAX = 3_600_000;
 
 /** Load generators: the largest number of reactors. */
 export const BENCH_JOBS_MAX = 64;
+
+/** Requests under way at the end are cut off after this: the appliance behind them is gone. */
+export const STOP_TIMEOUT_MS = 1_000;

@@ -362,7 +362,7 @@ export class IwarpConnection
     this.handler.onClosed();
   }
 
-  /** Only between frames, and only if the socket takes it at once: the peer is not to be trusted. */
+  /** Only between frames, and only if the socket takes it at once: this must not wait. */
   private sendTerminate(): void {
     const frame = encodeTerminate(rejectionOf(this.terminateReason).error, this.crc);
     this.terminateReason = NO_REASON;

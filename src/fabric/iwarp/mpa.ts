@@ -22,6 +22,7 @@ export const MPA_ENHANCED_BYTES = 4;
 /** Longest private data of a user; enhanced set-up takes its part in revision 2. */
 export const MPA_USER_DATA_MAX_BYTES = MPA_PRIVATE_DATA_MAX_BYTES - MPA_ENHANCED_BYTES;
 
+/** The two frames of start-up. */
 export type MpaFrameKind = "request" | "reply";
 
 const KEYS: Readonly<Record<MpaFrameKind, Uint8Array>> = {
@@ -40,6 +41,7 @@ export const MPA_REJECTION_NAMES = [
   "mpa_evicted",
   "mpa_no_memory",
 ] as const;
+/** One of {@link MPA_REJECTION_NAMES}. */
 export type MpaRejection = typeof MPA_REJECTION_NAMES[number];
 
 /** What the fixed part of a frame says. */

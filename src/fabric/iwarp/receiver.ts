@@ -39,6 +39,9 @@ export interface ReceiverEvents {
 const INCOMPLETE = 0;
 const STOPPED = -1;
 
+/** Aligned payload up to this is copied by words: a call of `copyWithin` costs more. */
+const WORD_COPY_MAX_BYTES = 256;
+
 /** Bits of the first word that must be just so in every frame, whatever its kind. */
 const FIXED_BITS = FRAME_WORD.RESERVED | FRAME_WORD.DDP_VERSION | FRAME_WORD.RDMAP_VERSION;
 
@@ -216,13 +219,30 @@ export class Receiver {
     if (bytes === 0) return frameBytes;
     const place = this.memory.locate(stag, high, low, bytes);
     if (place < 0) return this.reject(place === UNKNOWN_STAG ? REJECT.STAG : REJECT.BOUNDS);
-    const from = this.staging + at + TAGGED_FRAME.PAYLOAD;
-    if (available < frameBytes) return this.placeDirectly(from, place, bytes, available);
-    this.arena.u8.copyWithin(place, from, from + bytes);
+    if (available < frameBytes) {
+      return this.placeDirectly(at + TAGGED_FRAME.PAYLOAD, place, bytes, available);
+    }
+    this.place(at + TAGGED_FRAME.PAYLOAD, place, bytes);
     if (bytes > DIRECT_RECEIVE_MIN_BYTES && !this.crc) {
       this.stagingLimit = DIRECT_RECEIVE_TAIL_BYTES;
     }
     return frameBytes;
+  }
+
+  /** Copies payload from byte `from` of staging to arena offset `place`. */
+  private place(from: number, place: number, bytes: number): void {
+    const arena = this.arena;
+    if (bytes > WORD_COPY_MAX_BYTES || ((place | bytes) & 3) !== 0) {
+      const source = this.staging + from;
+      arena.u8.copyWithin(place, source, source + bytes);
+      return;
+    }
+    const words = this.words;
+    const target = arena.u32;
+    const first = from >> 2;
+    const targetFirst = place / 4;
+    const count = bytes >> 2;
+    for (let i = 0; i < count; i++) target[targetFirst + i] = words[first + i]!;
   }
 
   private continuesWrite(stag: number, high: number, low: number): boolean {
@@ -239,7 +259,7 @@ export class Receiver {
   /** Places what is there of a large payload; the rest will be received into its place. */
   private placeDirectly(from: number, place: number, bytes: number, available: number): number {
     const here = Math.min(bytes, available - TAGGED_FRAME.PAYLOAD);
-    this.arena.u8.copyWithin(place, from, from + here);
+    this.place(from, place, here);
     this.directAt = place + here;
     this.directBytes = bytes - here;
     const padding = -(bytes + TAGGED_FRAME.PAYLOAD) & 3;

@@ -2,6 +2,13 @@
  * Files and block devices on one thread's ring. An operation is a row of steps (SQEs) on its slot:
  * a short read goes on where it stopped, a zeroing that the file system cannot do is written, and
  * in fileio mode everything that changes data is on the medium before it is done.
+ *
+ * How fileio does that: changes go through the page cache, then wait for an fdatasync; one runs at
+ * a time, and it serves all who were waiting when it started. Not RWF_DSYNC on each write: the
+ * kernel tells a failed write-back once per open file, to whoever syncs first, so of two such
+ * writes at a time the one that was lost may be told that all is well. With one sync at a time a
+ * failure is seen here, and all changes that were under way end with it. Hence also: one open file
+ * (ticket) a queue.
  */
 import { ERRNO } from "../../ffi/errno.ts";
 import {
@@ -21,15 +28,17 @@ import { RETRIES_MAX, ZEROES_BYTES } from "./limits.ts";
 const STEP = {
   READ: 1,
   WRITE: 2,
-  FLUSH: 3,
-  DISCARD_BY_COMMAND: 4,
-  DISCARD_BY_HOLE: 5,
-  ZERO_BY_HOLE: 6,
-  ZERO_RANGE: 7,
-  WRITE_ZEROES: 8,
-  /** fdatasync after a change that has no RWF_DSYNC of its own. */
-  SYNC: 9,
+  DISCARD_BY_COMMAND: 3,
+  DISCARD_BY_HOLE: 4,
+  ZERO_BY_HOLE: 5,
+  ZERO_RANGE: 6,
+  WRITE_ZEROES: 7,
+  /** Waits for a sync, or is served by the one that runs. */
+  SYNC: 8,
 } as const;
+
+/** Tags of completions: of a slot's step, of the sync. */
+const TAG = { STEP: 0, SYNC: 1 } as const;
 
 /** fallocate modes keep the size: a file that was shrunk underneath never grows again here. */
 const HOLE = FALLOC.PUNCH_HOLE | FALLOC.KEEP_SIZE;
@@ -50,13 +59,20 @@ export class FileQueue implements BackendQueue, CompletionHandler {
   private readonly firstStep: Uint8Array;
   private readonly writeFlags: Uint8Array;
   private readonly retries: Uint8Array;
-  private readonly rewrites: Uint8Array;
   private readonly offset: Float64Array;
   private readonly length: Float64Array;
   private readonly done: Float64Array;
   private readonly at: Float64Array;
-  private readonly failuresAtStart: Uint32Array;
+  /** Slots that wait for the next sync, and those that the running one serves. */
+  private waiting: Uint32Array;
+  private waitingCount = 0;
+  private served: Uint32Array;
+  private servedCount = 0;
+  private syncRetries = 0;
+  /** Failed syncs so far; which errno the last one had; how many there were at a slot's start. */
   private failures = 0;
+  private failureErrno = 0;
+  private readonly failuresAtStart: Uint32Array;
   private commandWorks = true;
   private holesWork = true;
   private zeroRangeWorks = true;
@@ -66,6 +82,7 @@ export class FileQueue implements BackendQueue, CompletionHandler {
     deferred: false,
     flush: () => {
       this.sizeIsFresh = false;
+      if (this.waitingCount > 0 && this.servedCount === 0) this.startSync();
     },
   };
 
@@ -87,11 +104,12 @@ export class FileQueue implements BackendQueue, CompletionHandler {
     this.firstStep = new Uint8Array(queueDepth);
     this.writeFlags = new Uint8Array(queueDepth);
     this.retries = new Uint8Array(queueDepth);
-    this.rewrites = new Uint8Array(queueDepth);
     this.offset = new Float64Array(queueDepth);
     this.length = new Float64Array(queueDepth);
     this.done = new Float64Array(queueDepth);
     this.at = new Float64Array(queueDepth);
+    this.waiting = new Uint32Array(queueDepth);
+    this.served = new Uint32Array(queueDepth);
     this.failuresAtStart = new Uint32Array(queueDepth);
     this.handlerId = executor.ring.addHandler(this);
   }
@@ -101,12 +119,12 @@ export class FileQueue implements BackendQueue, CompletionHandler {
   }
 
   write(slot: number, offset: number, length: number, at: number, fua: boolean): void {
-    this.writeFlags[slot] = fua || this.writesThrough ? RWF_DSYNC : 0;
+    this.writeFlags[slot] = fua && !this.writesThrough ? RWF_DSYNC : 0;
     this.change(slot, STEP.WRITE, offset, length, at);
   }
 
   flush(slot: number): void {
-    this.start(slot, STEP.FLUSH, 0, 0, 0);
+    this.start(slot, STEP.SYNC, 0, 0, 0);
   }
 
   discard(slot: number, offset: number, length: number): void {
@@ -163,7 +181,6 @@ export class FileQueue implements BackendQueue, CompletionHandler {
     this.offset[slot] = offset;
     this.length[slot] = length;
     this.at[slot] = at;
-    this.rewrites[slot] = 0;
     this.restart(slot);
   }
 
@@ -172,7 +189,8 @@ export class FileQueue implements BackendQueue, CompletionHandler {
     this.done[slot] = 0;
     this.retries[slot] = 0;
     this.failuresAtStart[slot] = this.failures;
-    this.submit(slot, 0);
+    if (this.step[slot] === STEP.SYNC) this.awaitSync(slot);
+    else this.submit(slot, 0);
   }
 
   /** Prepares the SQE of the slot's step. */
@@ -198,11 +216,8 @@ export class FileQueue implements BackendQueue, CompletionHandler {
       case STEP.ZERO_BY_HOLE:
         this.submitFallocate(slot, flags, HOLE);
         break;
-      case STEP.ZERO_RANGE:
-        this.submitFallocate(slot, flags, ZERO);
-        break;
       default:
-        this.submitSync(slot, flags);
+        this.submitFallocate(slot, flags, ZERO);
     }
   }
 
@@ -219,7 +234,7 @@ export class FileQueue implements BackendQueue, CompletionHandler {
       high,
       length,
       this.handlerId,
-      0,
+      TAG.STEP,
       slot,
     );
     ring.sqe[i + SQE.OFFSET_LOW] = offset >>> 0;
@@ -235,7 +250,7 @@ export class FileQueue implements BackendQueue, CompletionHandler {
     const high = Math.floor(length / WORD);
     const opcodeFlags = OP.FALLOCATE | flags;
     const low = length >>> 0;
-    const i = ring.prepare(opcodeFlags, this.fd, low, high, mode, this.handlerId, 0, slot);
+    const i = ring.prepare(opcodeFlags, this.fd, low, high, mode, this.handlerId, TAG.STEP, slot);
     ring.sqe[i + SQE.OFFSET_LOW] = offset >>> 0;
     ring.sqe[i + SQE.OFFSET_HIGH] = Math.floor(offset / WORD);
   }
@@ -249,21 +264,56 @@ export class FileQueue implements BackendQueue, CompletionHandler {
     const high = Math.floor(offset / WORD);
     const opcodeFlags = OP.URING_CMD | flags;
     const low = offset >>> 0;
-    const i = ring.prepare(opcodeFlags, this.fd, low, high, 0, this.handlerId, 0, slot);
+    const i = ring.prepare(opcodeFlags, this.fd, low, high, 0, this.handlerId, TAG.STEP, slot);
     ring.sqe[i + SQE.OFFSET_LOW] = BLOCK_URING_CMD_DISCARD;
     ring.sqe[i + ADDRESS_3] = length >>> 0;
     ring.sqe[i + ADDRESS_3 + 1] = Math.floor(length / WORD);
   }
 
-  private submitSync(slot: number, flags: number): void {
+  private awaitSync(slot: number): void {
+    this.step[slot] = STEP.SYNC;
+    this.waiting[this.waitingCount++] = slot;
+    this.executor.defer(this.batchEnd);
+  }
+
+  /** Starts a sync for all who wait. */
+  private startSync(): void {
+    const slots = this.waiting;
+    this.waiting = this.served;
+    this.served = slots;
+    this.servedCount = this.waitingCount;
+    this.waitingCount = 0;
+    this.syncRetries = 0;
+    this.submitSync(0);
+  }
+
+  private submitSync(flags: number): void {
     const { ring } = this.executor;
-    const i = ring.prepare(OP.FSYNC | flags, this.fd, 0, 0, 0, this.handlerId, 0, slot);
+    const i = ring.prepare(OP.FSYNC | flags, this.fd, 0, 0, 0, this.handlerId, TAG.SYNC, 0);
     ring.sqe[i + SQE.OP_FLAGS] = FSYNC_DATASYNC;
   }
 
-  onCompletion(_tag: number, slot: number, result: number): void {
+  private synced(result: number): void {
+    const errno = result < 0 ? -result : 0;
+    if ((errno === ERRNO.EAGAIN || errno === ERRNO.EINTR) && this.syncRetries++ < RETRIES_MAX) {
+      this.submitSync(SQE_FLAG.ASYNC << 8);
+      this.executor.defer(this.batchEnd);
+      return;
+    }
+    if (errno !== 0) {
+      this.failures = (this.failures + 1) >>> 0;
+      this.failureErrno = errno;
+    }
+    const count = this.servedCount;
+    for (let i = 0; i < count; i++) this.settle(this.served[i]!, errno);
+    this.servedCount = 0;
+    if (this.waitingCount > 0) this.executor.defer(this.batchEnd);
+  }
+
+  onCompletion(tag: number, slot: number, result: number): void {
     const step = this.step[slot]!;
-    if (result < 0) this.stepFailed(slot, step, -result);
+    if (tag === TAG.SYNC) this.synced(result);
+    else if (result < 0) this.stepFailed(slot, step, -result);
     else if (step === STEP.READ || step === STEP.WRITE || step === STEP.WRITE_ZEROES) {
       this.transferred(slot, step, result);
     } else this.stepDone(slot, step);
@@ -283,10 +333,8 @@ export class FileQueue implements BackendQueue, CompletionHandler {
   }
 
   private stepDone(slot: number, step: number): void {
-    if (this.writesThrough && step >= STEP.DISCARD_BY_COMMAND && step !== STEP.SYNC) {
-      this.step[slot] = STEP.SYNC;
-      this.submit(slot, 0);
-    } else this.settle(slot, 0);
+    if (this.writesThrough && step !== STEP.READ) this.awaitSync(slot);
+    else this.settle(slot, 0);
   }
 
   private stepFailed(slot: number, step: number, errno: number): void {
@@ -324,24 +372,12 @@ export class FileQueue implements BackendQueue, CompletionHandler {
     }
   }
 
-  /**
-   * Ends the operation. In fileio mode the kernel tells a failed write-back of the page cache to
-   * one of those who sync at the time, not always to the one whose data it was. So whoever ends
-   * well beside a failure does its work again, on its own evidence.
-   */
+  /** Ends the operation; a change that a failed sync may have lost ends with its errno. */
   private settle(slot: number, errno: number): void {
-    const first = this.firstStep[slot]!;
-    if (this.writesThrough && first !== STEP.READ) {
-      if (errno === ERRNO.EIO || errno === ERRNO.ENOSPC) this.failures = (this.failures + 1) >>> 0;
-      else if (errno === 0 && this.failuresAtStart[slot] !== this.failures) {
-        if (first !== STEP.FLUSH && this.rewrites[slot]!++ < RETRIES_MAX) {
-          this.restart(slot);
-          return;
-        }
-        errno = first === STEP.FLUSH ? 0 : ERRNO.EIO;
-      }
-    }
+    const isChange = this.firstStep[slot] !== STEP.READ && this.firstStep[slot] !== STEP.SYNC;
+    const isLost = errno === 0 && isChange && this.writesThrough &&
+      this.failuresAtStart[slot] !== this.failures;
     this.inflight--;
-    this.handler.onBackendDone(slot, errno);
+    this.handler.onBackendDone(slot, isLost ? this.failureErrno : errno);
   }
 }

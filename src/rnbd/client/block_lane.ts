@@ -52,6 +52,11 @@ export class DeviceQueue implements BlockQueue {
     return this.lane.bufferOf(permit);
   }
 
+  /** A user goes away: it waits for permits no more. */
+  forget(user: BlockUser): void {
+    this.lane.removeUser(user);
+  }
+
   submit(
     permit: number,
     user: BlockUser,

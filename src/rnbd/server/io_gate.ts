@@ -105,7 +105,10 @@ export function checkIo(
   if (((operation & 1) === 0) !== request.isRead && operation !== BLOCK_OP.SECURE_ERASE) {
     return IO_REJECT.io_direction_wrong;
   }
-  if (operation === BLOCK_OP.FLUSH) {
+  // An empty write that must reach the medium is how block layers spell a flush.
+  const isEmptyWrite = operation === BLOCK_OP.WRITE && size === 0 && (out.fua || out.preflush);
+  if (isEmptyWrite) out.operation = BLOCK_OP.FLUSH;
+  if (operation === BLOCK_OP.FLUSH || isEmptyWrite) {
     return size !== 0 || request.dataLength !== 0 ? IO_REJECT.io_size_mismatch : 0;
   }
   if (operation === BLOCK_OP.READ || operation === BLOCK_OP.WRITE) {

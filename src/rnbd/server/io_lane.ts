@@ -42,7 +42,7 @@ const COUNT = { READS: 0, WRITES: 2, OTHERS: 4, ERRORS: 5 } as const;
 interface OpenedDevice {
   readonly queue: BackendQueue;
   readonly readOnly: boolean;
-  /** Called once when the last operation ended after {@link IoLane.closeDevice}. */
+  /** Set by {@link IoLane.closeDevice}; called once when the last operation has ended. */
   onIdle: (() => void) | undefined;
 }
 
@@ -87,8 +87,12 @@ export class IoLane implements ServerLaneUser, BackendHandler {
   closeDevice(deviceId: number, onIdle: () => void): void {
     const device = this.devices[deviceId];
     this.devices[deviceId] = undefined;
-    if (device === undefined || device.queue.inflight === 0) return onIdle();
-    device.onIdle = onIdle;
+    if (device === undefined) return onIdle();
+    device.onIdle = () => {
+      device.queue.close();
+      onIdle();
+    };
+    this.checkIdle(device);
   }
 
   onRequest(chunk: number, chunkAt: number, request: ParsedRequest): void {
@@ -151,11 +155,14 @@ export class IoLane implements ServerLaneUser, BackendHandler {
     this.deviceOf[slot] = undefined;
     if (errno !== 0) this.host.arena.f64[this.host.ioCountersIndex + COUNT.ERRORS]!++;
     this.lane.respond(slot, errno, this.dataAt[slot]!);
-    if (device.onIdle !== undefined && device.queue.inflight === 0) {
-      const onIdle = device.onIdle;
-      device.onIdle = undefined;
-      onIdle();
-    }
+    this.checkIdle(device);
+  }
+
+  private checkIdle(device: OpenedDevice): void {
+    const { onIdle } = device;
+    if (onIdle === undefined || device.queue.inflight > 0) return;
+    device.onIdle = undefined;
+    onIdle();
   }
 
   private reject(chunk: number, reason: number): void {

@@ -150,9 +150,29 @@ export async function openBackend(loop: ControlLoop, request: OpenRequest): Prom
 }
 
 /**
+ * Opens the disk of a ticket once more. Every reactor needs a ticket of its own: the kernel tells
+ * a failed write-back once per open file (see `file_queue.ts`). Memory is shared as it is.
+ * @throws SystemError
+ */
+export async function reopenBackend<Ticket extends BackendTicket>(
+  loop: ControlLoop,
+  ticket: Ticket,
+): Promise<Ticket> {
+  if (ticket.kind !== "file" && ticket.kind !== "block") return ticket;
+  const operations = new PathOperations(loop);
+  try {
+    const access = ticket.geometry.readOnly ? O.RDONLY : O.RDWR;
+    const direct = ticket.ioMode === "blockio" ? O.DIRECT : 0;
+    return { ...ticket, fd: await operations.reopen(ticket.fd, access | direct, ticket.path) };
+  } finally {
+    operations.release();
+  }
+}
+
+/**
  * Makes a disk in memory that reads as zero. It belongs to the export, not to one open of it:
  * every session gets the same ticket (or its {@link asReadOnly} form), and the data lives until
- * {@link closeBackend}.
+ * {@link releaseMemoryBackend}.
  * @throws RangeError when the arena has no room
  */
 export function makeMemoryBackend(
@@ -176,7 +196,7 @@ export function makeNullBackend(
   return { kind: "null", identity: `null ${name}`, geometry };
 }
 
-/** The same back end for a session that may only read. Only the original is ever closed. */
+/** The same back end, made here, for a session that may only read. */
 export function asReadOnly(ticket: BackendTicket): BackendTicket {
   const geometry = {
     ...ticket.geometry,
@@ -187,13 +207,14 @@ export function asReadOnly(ticket: BackendTicket): BackendTicket {
   return { ...ticket, geometry };
 }
 
-/**
- * Closes what a ticket owns, once: the descriptor, or the memory (its content is gone). No
- * reactor has a queue on it any more.
- */
+/** Closes the descriptor of a ticket, if it has one. No reactor has a queue on it any more. */
 export async function closeBackend(loop: ControlLoop, ticket: BackendTicket): Promise<void> {
-  if (ticket.kind === "memory") loop.memory.release(ticket.at);
   if (ticket.kind === "file" || ticket.kind === "block") {
     await loop.operate(OP.CLOSE, ticket.fd, 0, 0);
   }
+}
+
+/** Frees a disk in memory, once, when its export ends; its content is gone. */
+export function releaseMemoryBackend(memory: ArenaAllocator, ticket: BackendTicket): void {
+  if (ticket.kind === "memory") memory.release(ticket.at);
 }

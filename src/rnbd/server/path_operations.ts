@@ -1,4 +1,4 @@
-/** File system calls on main through its ring: a dead disk holds up the caller, never the thread. */
+/** File system calls on main, by its ring: a dead disk holds up its caller, not the thread. */
 import { ERRNO, SystemError } from "../../ffi/errno.ts";
 import { AT, BLOCK_URING_CMD_DISCARD, FALLOC, O, OPEN_HOW, RESOLVE } from "../../ffi/file_flags.ts";
 import { cString } from "../../ffi/libc.ts";
@@ -41,12 +41,26 @@ export class PathOperations {
    * openat2(2) with O_CLOEXEC; symbolic links are followed, the kernel's magic links are not.
    * @throws SystemError
    */
-  async open(path: string, flags: number): Promise<number> {
+  open(path: string, flags: number): Promise<number> {
+    return this.openat2(path, flags, RESOLVE.NO_MAGICLINKS, path);
+  }
+
+  /** Opens what is open as `fd` once more: an open file of its own; `subject` names it. */
+  reopen(fd: number, flags: number, subject: string): Promise<number> {
+    return this.openat2(`/proc/self/fd/${fd}`, flags, 0, subject);
+  }
+
+  private async openat2(
+    path: string,
+    flags: number,
+    resolve: number,
+    subject: string,
+  ): Promise<number> {
     const how = this.scratch + SCRATCH.OPEN_HOW;
     const { u32 } = this.loop.arena;
     u32.fill(0, how / 4, (how + OPEN_HOW.BYTES) / 4);
     u32[(how + OPEN_HOW.FLAGS) / 4] = flags | O.CLOEXEC;
-    u32[(how + OPEN_HOW.RESOLVE) / 4] = RESOLVE.NO_MAGICLINKS;
+    u32[(how + OPEN_HOW.RESOLVE) / 4] = resolve;
     const result = await this.loop.operate(
       OP.OPENAT2,
       AT.FDCWD,
@@ -54,7 +68,7 @@ export class PathOperations {
       OPEN_HOW.BYTES,
       (sqe, at) => this.setAddress(sqe, at + SQE.OFFSET_LOW, how),
     );
-    if (result < 0) throw new SystemError(-result, "open", path);
+    if (result < 0) throw new SystemError(-result, "open", subject);
     return result;
   }
 

@@ -27,7 +27,12 @@ import { SESSION_DEVICES_MAX } from "../limits.ts";
 
 /** A disk that was opened for a client, or why it was not. */
 export type OpenOutcome =
-  | { readonly ticket: BackendTicket; readonly device: string }
+  | {
+    /** One ticket for each reactor, in their order; all name the same disk. */
+    readonly tickets: readonly BackendTicket[];
+    /** The real device's name. */
+    readonly device: string;
+  }
   | { readonly errno: number; readonly reason: string };
 
 /** Finds and opens what a client asks for. */
@@ -38,8 +43,8 @@ export interface ExportOpener {
     mode: AccessModeName,
     done: (outcome: OpenOutcome) => void,
   ): void;
-  /** No reactor uses the ticket any more. */
-  close(ticket: BackendTicket): void;
+  /** No reactor uses the tickets any more. */
+  close(tickets: readonly BackendTicket[]): void;
 }
 
 /** A device that a session has open. */
@@ -47,6 +52,9 @@ export interface ServerDevice {
   readonly id: number;
   readonly mappingPath: string;
   readonly mode: AccessModeName;
+  /** One for each reactor. */
+  readonly tickets: readonly BackendTicket[];
+  /** The first of them: what does not depend on the reactor. */
   readonly ticket: BackendTicket;
   /** The real device's name. */
   readonly device: string;
@@ -66,7 +74,8 @@ const MAX_SEGMENTS = 128;
 export class RnbdServer implements RtrsServerUser {
   /** Devices of each session by id. */
   readonly devices = new Map<ServerSession, (ServerDevice | undefined)[]>();
-  private readonly closing = new Set<ServerDevice>();
+  /** Devices that are being closed, and what waits for the end of that. */
+  private readonly closing = new Map<ServerDevice, (() => void)[]>();
 
   constructor(
     private readonly arena: Arena,
@@ -98,11 +107,22 @@ export class RnbdServer implements RtrsServerUser {
       return session.respond(chunk, 0, chunkAt);
     }
     if (type === RNBD_MESSAGE.OPEN) return this.onOpen(session, chunk, chunkAt, request);
-    if (type === RNBD_MESSAGE.CLOSE && request.userLength >= CLOSE.BYTES) {
+    if (type === RNBD_MESSAGE.CLOSE && request.userLength >= CLOSE.BYTES && !request.hasBuffer) {
       const id = view.getUint32(request.userAt + CLOSE.DEVICE_ID, true);
       return this.closeDevice(session, id, () => session.respond(chunk, 0, 0));
     }
     session.respond(chunk, ERRNO.EINVAL, 0);
+  }
+
+  private refuseOpen(
+    session: ServerSession,
+    chunk: number,
+    name: string,
+    errno: number,
+    reason: string,
+  ): void {
+    this.log.onOpenRefused(session, name, errno, reason);
+    session.respond(chunk, errno, 0);
   }
 
   private onOpen(
@@ -111,10 +131,8 @@ export class RnbdServer implements RtrsServerUser {
     chunkAt: number,
     request: ParsedRequest,
   ): void {
-    const refuse = (name: string, errno: number, reason: string) => {
-      this.log.onOpenRefused(session, name, errno, reason);
-      session.respond(chunk, errno, 0);
-    };
+    const refuse = (name: string, errno: number, reason: string) =>
+      this.refuseOpen(session, chunk, name, errno, reason);
     if (request.dataLength !== OPEN_RSP.BYTES || !request.hasBuffer) {
       return refuse("", ERRNO.EINVAL, "an OPEN without room for its answer");
     }
@@ -122,24 +140,41 @@ export class RnbdServer implements RtrsServerUser {
     if (typeof open === "string") return refuse("", ERRNO.EINVAL, open);
     const mode = accessModeName(open.mode);
     if (mode === undefined) return refuse(open.name, ERRNO.EINVAL, `access mode ${open.mode}`);
-    const known = this.devices.get(session)!.find((device) => device?.mappingPath === open.name);
-    // The same name again is the same mapping: that makes a re-OPEN harmless (rnbd-srv.c:711).
-    if (known !== undefined) return this.answerOpen(session, chunk, chunkAt, known);
-    this.opener.open(session.sessname!, open.name, mode, (outcome) => {
-      if ("errno" in outcome) return refuse(open.name, outcome.errno, outcome.reason);
-      const result = this.admit(session, open.name, mode, outcome);
+    this.openDevice(session, chunk, chunkAt, open.name, mode);
+  }
+
+  private openDevice(
+    session: ServerSession,
+    chunk: number,
+    chunkAt: number,
+    name: string,
+    mode: AccessModeName,
+  ): void {
+    const known = this.devices.get(session)?.find((device) => device?.mappingPath === name);
+    if (known !== undefined) {
+      const closing = this.closing.get(known);
+      // The same name again is the same mapping: that makes a re-OPEN harmless (rnbd-srv.c:711).
+      if (closing === undefined) return this.answerOpen(session, chunk, chunkAt, known);
+      closing.push(() => this.openDevice(session, chunk, chunkAt, name, mode));
+      return;
+    }
+    this.opener.open(session.sessname!, name, mode, (outcome) => {
+      if ("errno" in outcome) {
+        return this.refuseOpen(session, chunk, name, outcome.errno, outcome.reason);
+      }
+      const result = this.admit(session, name, mode, outcome);
       if (!("id" in result)) {
-        this.opener.close(outcome.ticket);
-        return refuse(open.name, result.errno, result.reason);
+        this.opener.close(outcome.tickets);
+        return this.refuseOpen(session, chunk, name, result.errno, result.reason);
       }
       const opened = countdown(this.reactors.length, () => {
         this.log.onOpened(session, result);
         this.answerOpen(session, chunk, chunkAt, result);
       });
-      for (const reactor of this.reactors) {
+      this.reactors.forEach((reactor, i) => {
         const readOnly = mode === "ro";
-        reactor.openDevice(session.handle, result.id, outcome.ticket, readOnly, opened);
-      }
+        reactor.openDevice(session.handle, result.id, outcome.tickets[i]!, readOnly, opened);
+      });
     });
   }
 
@@ -147,23 +182,24 @@ export class RnbdServer implements RtrsServerUser {
     session: ServerSession,
     mappingPath: string,
     mode: AccessModeName,
-    opened: { readonly ticket: BackendTicket; readonly device: string },
+    opened: { readonly tickets: readonly BackendTicket[]; readonly device: string },
   ): ServerDevice | { errno: number; reason: string } {
     const devices = this.devices.get(session);
     if (devices === undefined || session.isClosing) {
       return { errno: ERRNO.ENODEV, reason: "the session is gone" };
     }
-    if (opened.ticket.geometry.readOnly && mode !== "ro") {
+    const ticket = opened.tickets[0]!;
+    if (ticket.geometry.readOnly && mode !== "ro") {
       return { errno: ERRNO.EROFS, reason: `${opened.device} is read-only` };
     }
-    const problem = sharingProblem(mode, this.writersOf(opened.ticket.identity));
+    const problem = sharingProblem(mode, this.writersOf(ticket.identity));
     if (problem !== undefined) return { errno: ERRNO.EPERM, reason: problem };
     const free = devices.findIndex((device) => device === undefined);
     const id = free < 0 ? devices.length : free;
     if (id >= SESSION_DEVICES_MAX) {
       return { errno: ERRNO.EMFILE, reason: `${SESSION_DEVICES_MAX} devices are open` };
     }
-    const device = { id, mappingPath, mode, ticket: opened.ticket, device: opened.device };
+    const device = { id, mappingPath, mode, ticket, ...opened };
     devices[id] = device;
     return device;
   }
@@ -208,14 +244,20 @@ export class RnbdServer implements RtrsServerUser {
   private closeDevice(session: ServerSession, id: number, done: () => void): void {
     const devices = this.devices.get(session);
     const device = devices?.[id];
-    if (devices === undefined || device === undefined || this.closing.has(device)) return done();
-    this.closing.add(device);
+    if (devices === undefined || device === undefined) return done();
+    const others = this.closing.get(device);
+    if (others !== undefined) {
+      others.push(done);
+      return;
+    }
+    const callbacks = [done];
+    this.closing.set(device, callbacks);
     const closed = countdown(this.reactors.length, () => {
       devices[id] = undefined;
       this.closing.delete(device);
-      this.opener.close(device.ticket);
+      this.opener.close(device.tickets);
       this.log.onClosed(session, device);
-      done();
+      for (const callback of callbacks) callback();
     });
     for (const reactor of this.reactors) reactor.closeDevice(session.handle, id, closed);
   }

@@ -31,7 +31,10 @@ export interface ClientLaneSetup {
   /** Arena offset of the data buffers, `bufferBytes` each. */
   readonly buffersAt: number;
   readonly bufferBytes: number;
-  /** Index in `arena.u32` of the count of messages received, which the heartbeat watches. */
+  /**
+   * Index in `arena.u32` of the count of messages received, which the heartbeat watches; the
+   * count of requests in flight is the next word.
+   */
   readonly receivedIndex: number;
 }
 
@@ -60,8 +63,8 @@ const PERMIT = { FREE: 0, HELD: 1, INFLIGHT: 2 } as const;
 export class ClientLane {
   /** Messages received on the lane's connections, where the heartbeat sees it. */
   readonly receivedIndex: number;
-  /** Requests that wait for an answer. */
-  inflight = 0;
+  /** Index in `arena.u32` of the count of requests that wait for an answer, for `status`. */
+  private readonly inflightIndex: number;
   private readonly bits: number;
   private readonly state: Uint8Array;
   /** The connection that carries a permit's request, while it is in flight. */
@@ -77,6 +80,7 @@ export class ClientLane {
   ) {
     this.bits = memoryBits(setup.queueDepth);
     this.receivedIndex = setup.receivedIndex;
+    this.inflightIndex = setup.receivedIndex + 1;
     this.state = new Uint8Array(setup.permits);
     this.carrier = new Array<ClientConnection | undefined>(setup.permits).fill(undefined);
     this.freeList = new Int32Array(setup.permits);
@@ -214,13 +218,13 @@ export class ClientLane {
     if (this.state[index] !== PERMIT.HELD) throw new Error(`Permit ${permit} is not held`);
     this.state[index] = PERMIT.INFLIGHT;
     this.carrier[index] = connection;
-    this.inflight++;
+    this.arena.u32[this.inflightIndex]!++;
   }
 
   private finish(index: number, permit: number, errno: number): void {
     this.state[index] = PERMIT.HELD;
     this.carrier[index] = undefined;
-    this.inflight--;
+    this.arena.u32[this.inflightIndex]!--;
     this.user.onResponse(permit, errno);
   }
 }

@@ -78,7 +78,8 @@ export class ClientPath {
   private admin: ClientConnection | undefined;
   private attempt: ConnectAttempt | undefined;
   private setupTimer: Timer | undefined;
-  private infoAt = 0;
+  /** INFO_REQ was sent and not answered yet. */
+  private awaitsInfo = false;
   private newRkeys = false;
   /** Connections are being closed; {@link onDown} follows. */
   private tearing = false;
@@ -162,12 +163,13 @@ export class ClientPath {
     this.sourceAddress = ticket.localAddress;
     this.destinationAddress = ticket.remoteAddress;
     this.newRkeys = (accept.flags & NEW_RKEY_FLAG) !== 0;
-    const problem = this.session.prepare(accept, () => {
-      if (this.state !== "CONNECTING") return;
+    this.session.prepare(accept, (failure) => {
+      // The attempt may have ended meanwhile, and another one begun.
+      if (this.state !== "CONNECTING" || this.tickets[0] !== ticket) return;
+      if (failure !== undefined) return this.fail(failure);
       this.adoptAdmin(ticket, accept.queueDepth);
       this.afterConnection();
     });
-    if (problem !== undefined) this.fail({ errno: ERRNO.EPROTO, reason: problem });
   }
 
   private adoptAdmin(ticket: ConnectionTicket, queueDepth: number): void {
@@ -183,20 +185,25 @@ export class ClientPath {
 
   private afterConnection(): void {
     if (this.tickets.length <= this.session.laneControls.length) return this.connectNext();
-    const { environment, fabric, allotments, sessname } = this.session;
+    const { environment, fabric, allotments, sessname, adminLane } = this.session;
     this.registered = allotments.map((lane) =>
       fabric.register(this.tickets[0]!, lane.setup.buffersAt, lane.buffersLength)
     );
     this.admin!.expose([this.registered[0]!]);
-    this.infoAt = environment.memory.allocate(INFO_REQ.BYTES, "INFO_REQ");
-    const bytes = environment.memory.arena.u8;
-    encodeInfoRequest(bytes.subarray(this.infoAt, this.infoAt + INFO_REQ.BYTES), sessname);
-    this.admin!.sendMessage(this.infoAt, INFO_REQ.BYTES);
+    // The first header slot: no request is built there before INFO_RSP has come.
+    const at = adminLane!.setup.headersAt;
+    const bytes = environment.memory.arena.u8.subarray(at, at + INFO_REQ.BYTES);
+    encodeInfoRequest(bytes.fill(0), sessname);
+    this.admin!.sendMessage(at, INFO_REQ.BYTES);
+    this.awaitsInfo = true;
   }
 
   /** INFO_RSP arrived on the service connection. */
   onInfo(bytes: Uint8Array): void {
-    if (this.state !== "CONNECTING") return;
+    if (!this.awaitsInfo) {
+      return this.fail({ errno: ERRNO.EPROTO, reason: "a message that nobody asked for" });
+    }
+    this.awaitsInfo = false;
     const { queueDepth, chunkBytes } = this.session.adminLane!.setup;
     const regions = decodeInfoResponse(bytes, queueDepth, chunkBytes);
     if (typeof regions === "string") {
@@ -232,6 +239,7 @@ export class ClientPath {
   private tearDown(state: "RECONNECTING" | "CONNECTING_ERR" | "CLOSING"): void {
     const wasConnected = this.state === "CONNECTED";
     this.state = state;
+    this.awaitsInfo = false;
     this.heartbeat.stop();
     this.setupTimer?.cancel();
     this.attempt?.cancel();
@@ -243,7 +251,10 @@ export class ClientPath {
     const { admin, attachedLanes, session } = this;
     const down = countdown(attachedLanes + 1, () => this.onDown());
     const unadopted = this.tickets.splice(admin === undefined ? 0 : attachedLanes + 1);
-    for (const ticket of unadopted) session.environment.adopter.discard(ticket);
+    for (const ticket of unadopted) {
+      session.environment.adopter.discard(ticket);
+      session.fabric.release(ticket);
+    }
     for (const lane of session.laneControls.slice(0, attachedLanes)) {
       lane.detachClient(session.handle, this.handle, down);
     }
@@ -253,13 +264,11 @@ export class ClientPath {
   }
 
   private onDown(): void {
-    const { environment, fabric } = this.session;
+    const { fabric } = this.session;
     for (const ticket of this.tickets) fabric.release(ticket);
     for (const memory of this.registered) fabric.unregister(memory);
-    if (this.infoAt !== 0) environment.memory.release(this.infoAt);
     this.tickets = [];
     this.registered = [];
-    this.infoAt = 0;
     this.admin = undefined;
     this.attachedLanes = 0;
     this.tearing = false;

@@ -3,6 +3,7 @@
  * between reactors, reconnecting with back-off. Synchronous, driven by callbacks and a clock.
  */
 import type { Fabric, FabricAdopter, FabricFailure } from "../../fabric/fabric.ts";
+import { ERRNO } from "../../ffi/errno.ts";
 import type { ArenaAllocator } from "../../ring/arena.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { ConnectAccept } from "../connect_codec.ts";
@@ -62,6 +63,10 @@ export class ClientSession implements ClientLaneUser {
   private failures = 0;
   private retryTimer: Timer | undefined;
   private everConnected = false;
+  /** Calls of {@link prepare}, so that one that waits knows when it has been overtaken. */
+  private preparations = 0;
+  /** While the reactors let go of the lanes: what follows. */
+  private destroying: (() => void)[] | undefined;
   private closed = false;
   private downCallbacks: (() => void)[] = [];
   private readonly closedCallbacks = new Map<ClientConnection, () => void>();
@@ -116,41 +121,51 @@ export class ClientSession implements ClientLaneUser {
 
   /**
    * The server offered its shape: makes lanes for it, or anew when it differs from the last.
-   * @returns why the offer cannot be used; `ready` is called only when it can
+   * @param ready gets the reason when the offer cannot be used; not called when a later call or
+   *   {@link close} came in between
    */
-  prepare(offer: ConnectAccept, ready: () => void): string | undefined {
+  prepare(offer: ConnectAccept, ready: (failure: FabricFailure | undefined) => void): void {
     const problem = shapeProblem(offer, this.laneControls.length);
-    if (problem !== undefined) return problem;
+    if (problem !== undefined) return ready({ errno: ERRNO.EPROTO, reason: problem });
     const same = this.shape !== undefined && this.shape.queueDepth === offer.queueDepth &&
       this.shape.maxIoBytes === offer.maxIoBytes &&
       this.shape.maxHeaderBytes === offer.maxHeaderBytes;
-    if (same && this.adminLane !== undefined) {
-      ready();
-      return undefined;
-    }
+    const preparation = ++this.preparations;
+    if (same && this.adminLane !== undefined) return ready(undefined);
     this.destroyLanes(() => {
-      if (this.closed) return;
-      this.shape = offer;
-      this.createLanes(offer);
-      ready();
+      if (this.closed || preparation !== this.preparations) return;
+      ready(this.createLanes(offer));
     });
+  }
+
+  private createLanes(offer: ConnectAccept): FabricFailure | undefined {
+    const { memory } = this.environment;
+    try {
+      this.allotments = allotLanes(memory, this.handle, offer, this.laneControls.length);
+    } catch (error) {
+      if (error instanceof RangeError) return { errno: ERRNO.ENOMEM, reason: error.message };
+      throw error;
+    }
+    this.shape = offer;
+    this.adminLane = new ClientLane(memory.arena, this.allotments[0]!.setup, this);
+    this.laneControls.forEach((lane, i) => lane.createClient(this.allotments[i + 1]!.setup));
     return undefined;
   }
 
-  private createLanes(offer: ConnectAccept): void {
-    const { memory } = this.environment;
-    this.allotments = allotLanes(memory, this.handle, offer, this.laneControls.length);
-    this.adminLane = new ClientLane(memory.arena, this.allotments[0]!.setup, this);
-    this.laneControls.forEach((lane, i) => lane.createClient(this.allotments[i + 1]!.setup));
-  }
-
   private destroyLanes(done: () => void): void {
+    if (this.destroying !== undefined) {
+      this.destroying.push(done);
+      return;
+    }
     if (this.adminLane === undefined) return done();
     this.adminLane = undefined;
+    const callbacks = [done];
+    this.destroying = callbacks;
     const destroyed = countdown(this.laneControls.length, () => {
       for (const lane of this.allotments) this.environment.memory.release(lane.at);
       this.allotments = [];
-      done();
+      this.destroying = undefined;
+      for (const callback of callbacks) callback();
     });
     for (const lane of this.laneControls) lane.destroyClient(this.handle, destroyed);
   }
@@ -200,7 +215,7 @@ export class ClientSession implements ClientLaneUser {
       return this.user.onAttemptFailed(failure, undefined);
     }
     const doubled = settings.reconnectDelayMs * 2 ** Math.min(this.failures - 1, 20);
-    const jitter = 0.75 + environment.randomBytes(1)[0]! / 512;
+    const jitter = 0.75 + environment.randomBytes(1)[0]! / 1024;
     const delayMs = Math.min(doubled, settings.reconnectDelayMaxMs) * jitter;
     this.nextTryAt = environment.clock.now() + delayMs;
     this.retryTimer = environment.clock.after(delayMs, () => this.retry());

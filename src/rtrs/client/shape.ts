@@ -2,8 +2,7 @@
 import type { Arena, ArenaAllocator } from "../../ring/arena.ts";
 import type { ConnectAccept } from "../connect_codec.ts";
 import { ADMIN_BUFFER_BYTES, ADMIN_PERMITS, REQUEST_HEADER_SLOT_BYTES } from "../limits.ts";
-import { chunkBits } from "../immediate.ts";
-import { IMMEDIATE_PAYLOAD_BITS } from "../constants.ts";
+import { memoryBits } from "../immediate.ts";
 import type { ClientLaneSetup } from "./lane.ts";
 
 const PAGE_BYTES = 4096;
@@ -19,8 +18,10 @@ export function shapeProblem(offer: ConnectAccept, lanes: number): string | unde
   }
   if (maxHeaderBytes < HEADER_BYTES_MIN) return `a header area of ${maxHeaderBytes} bytes`;
   if (maxIoBytes < PAGE_BYTES) return `a maximum I/O size of ${maxIoBytes} bytes`;
-  const bits = chunkBits(queueDepth) + chunkBits(maxIoBytes + maxHeaderBytes);
-  if (bits > IMMEDIATE_PAYLOAD_BITS) return `${queueDepth} chunks do not fit the immediate`;
+  const chunkBytes = maxIoBytes + maxHeaderBytes;
+  if (chunkBytes > 2 ** memoryBits(queueDepth)) {
+    return `${queueDepth} chunks of ${chunkBytes} bytes do not fit the immediate`;
+  }
   return undefined;
 }
 
@@ -63,19 +64,28 @@ function allot(
   };
 }
 
-/** The allotments of a session: lane 0 of the result is main's (admin), the rest the reactors'. */
+/**
+ * The allotments of a session: lane 0 of the result is main's (admin), the rest the reactors'.
+ * @throws RangeError when the arena has no room; nothing is allocated then
+ */
 export function allotLanes(
   memory: ArenaAllocator,
   session: number,
   offer: ConnectAccept,
   lanes: number,
 ): LaneAllotment[] {
-  const result = [allot(memory, session, offer, 0, ADMIN_PERMITS, ADMIN_BUFFER_BYTES)];
+  const result: LaneAllotment[] = [];
   const bufferBytes = Math.ceil(offer.maxIoBytes / PAGE_BYTES) * PAGE_BYTES;
   const share = Math.floor((offer.queueDepth - ADMIN_PERMITS) / lanes);
-  for (let i = 0; i < lanes; i++) {
-    const first = ADMIN_PERMITS + i * share;
-    result.push(allot(memory, session, offer, first, share, bufferBytes));
+  try {
+    result.push(allot(memory, session, offer, 0, ADMIN_PERMITS, ADMIN_BUFFER_BYTES));
+    for (let i = 0; i < lanes; i++) {
+      const first = ADMIN_PERMITS + i * share;
+      result.push(allot(memory, session, offer, first, share, bufferBytes));
+    }
+  } catch (error) {
+    for (const lane of result) memory.release(lane.at);
+    throw error;
   }
   return result;
 }
@@ -85,4 +95,11 @@ export function receivedOnAll(arena: Arena, lanes: readonly LaneAllotment[]): nu
   let sum = 0;
   for (const lane of lanes) sum += arena.u32[lane.setup.receivedIndex]!;
   return sum >>> 0;
+}
+
+/** Requests in flight on all lanes. */
+export function inflightOnAll(arena: Arena, lanes: readonly LaneAllotment[]): number {
+  let sum = 0;
+  for (const lane of lanes) sum += arena.u32[lane.setup.receivedIndex + 1]!;
+  return sum;
 }

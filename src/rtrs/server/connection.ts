@@ -16,6 +16,11 @@ export class ServerConnection implements FabricConnectionHandler {
   isClosed = false;
   /** Its end was reported. */
   isDrained = false;
+  /**
+   * Requests are taken: on a service connection, once INFO_RSP was sent. I/O connections take them
+   * at once; no client has a key before INFO_RSP.
+   */
+  takesRequests: boolean;
   /** Requests of this connection that the back end works on. */
   inflight = 0;
   fabric!: FabricConnection;
@@ -26,9 +31,26 @@ export class ServerConnection implements FabricConnectionHandler {
     readonly lane: ServerLane,
     readonly path: number,
     readonly cid: number,
-    /** Index in `arena.u32` of the count of messages received on the path's lane. */
+    /**
+     * Index in `arena.u32` of the count of messages received on this thread for the path; the
+     * count of requests in flight is the next word.
+     */
     private readonly receivedIndex: number,
-  ) {}
+  ) {
+    this.takesRequests = cid !== 0;
+  }
+
+  /** A request of this connection is in the hands of the back end. */
+  beginRequest(): void {
+    this.inflight++;
+    this.lane.arena.u32[this.receivedIndex + 1]!++;
+  }
+
+  /** It has ended. */
+  endRequest(): void {
+    this.inflight--;
+    this.lane.arena.u32[this.receivedIndex + 1]!--;
+  }
 
   /** Gives it the adopted fabric connection. */
   bind(fabric: FabricConnection): void {

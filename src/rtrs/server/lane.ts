@@ -88,19 +88,12 @@ export class ServerLane {
   }
 
   private receiveRequest(connection: ServerConnection, immediate: number): void {
+    if (!connection.takesRequests) return this.cutOff(connection, REJECT.path_not_connected);
     const { queueDepth, chunkBytes, chunksAt } = this.setup;
     const chunk = requestBufferId(immediate, this.bits);
     if (chunk >= queueDepth) return this.cutOff(connection, REJECT.buffer_id_out_of_range);
     const owner = this.owner[chunk];
-    if (owner !== undefined) {
-      if (owner.isOpen || this.waiting[chunk] !== undefined) {
-        return this.cutOff(connection, REJECT.buffer_id_in_flight);
-      }
-      this.waiting[chunk] = connection;
-      this.waitingImmediate[chunk] = immediate;
-      connection.inflight++;
-      return;
-    }
+    if (owner !== undefined) return this.hold(connection, chunk, owner, immediate);
     const chunkAt = chunksAt + chunk * chunkBytes;
     const offset = requestOffset(immediate, this.bits);
     const request = this.request;
@@ -114,12 +107,32 @@ export class ServerLane {
     );
     if (reason !== 0) return this.cutOff(connection, reason);
     this.owner[chunk] = connection;
-    connection.inflight++;
+    connection.beginRequest();
     this.dataLength[chunk] = request.hasBuffer ? request.dataLength : 0;
     this.addressHigh[chunk] = request.addressHigh;
     this.addressLow[chunk] = request.addressLow;
     this.rkey[chunk] = request.rkey;
     this.user.onRequest(chunk, chunkAt, request);
+  }
+
+  /** The chunk is in use, which is right only when the connection that used it has died. */
+  private hold(
+    connection: ServerConnection,
+    chunk: number,
+    owner: ServerConnection,
+    immediate: number,
+  ): void {
+    const waiting = this.waiting[chunk];
+    if (owner.isOpen || waiting?.isOpen === true) {
+      return this.cutOff(connection, REJECT.buffer_id_in_flight);
+    }
+    this.waiting[chunk] = connection;
+    this.waitingImmediate[chunk] = immediate;
+    connection.beginRequest();
+    if (waiting === undefined) return;
+    // It died as well, and the client re-sent once more.
+    waiting.endRequest();
+    this.checkDrained(waiting);
   }
 
   /**
@@ -131,7 +144,7 @@ export class ServerLane {
     const connection = this.owner[chunk];
     if (connection === undefined) throw new Error(`Chunk ${chunk} has no request to answer`);
     this.owner[chunk] = undefined;
-    connection.inflight--;
+    connection.endRequest();
     if (connection.isOpen) {
       const immediate = responseImmediate(chunk, errno, false);
       const length = errno === 0 ? this.dataLength[chunk]! : 0;
@@ -155,7 +168,7 @@ export class ServerLane {
   private resume(chunk: number): void {
     const connection = this.waiting[chunk]!;
     this.waiting[chunk] = undefined;
-    connection.inflight--;
+    connection.endRequest();
     if (connection.isOpen) this.receiveRequest(connection, this.waitingImmediate[chunk]!);
     else this.checkDrained(connection);
   }

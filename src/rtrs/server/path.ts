@@ -32,11 +32,13 @@ export class ServerPath {
   private memory: RegisteredMemory | undefined;
   private attachesPending = 0;
   private infoPending: string | undefined;
-  private infoAt = 0;
+  /** Arena offset of INFO_RSP. */
+  private readonly infoAt: number;
   /** Arena offset of the received counters: main's, then one a reactor. */
   private readonly countersAt: number;
   private readonly setupTimer: Timer;
 
+  /** @throws RangeError when the arena has no room */
   constructor(
     private readonly session: ServerSession,
     readonly uuid: string,
@@ -49,8 +51,10 @@ export class ServerPath {
     this.localAddress = request.localAddress;
     this.remoteAddress = request.remoteAddress;
     const counters = laneControls.length + 1;
+    const countersBytes = counters * RECEIVED_COUNTER_BYTES;
     const { memory } = environment;
-    this.countersAt = memory.allocate(counters * RECEIVED_COUNTER_BYTES, "path counters");
+    this.countersAt = memory.allocate(countersBytes + infoResponseBytes(1), "a server path");
+    this.infoAt = this.countersAt + countersBytes;
     this.heartbeat = new Heartbeat(environment.clock, settings.heartbeat, {
       received: () => {
         let sum = 0;
@@ -67,6 +71,15 @@ export class ServerPath {
 
   private receivedIndex(thread: number): number {
     return (this.countersAt + thread * RECEIVED_COUNTER_BYTES) / 4;
+  }
+
+  /** Requests that the back end works on. */
+  get inflight(): number {
+    const { memory } = this.session.server.environment;
+    const threads = this.session.server.laneControls.length + 1;
+    let sum = 0;
+    for (let i = 0; i < threads; i++) sum += memory.arena.u32[this.receivedIndex(i) + 1]!;
+    return sum;
   }
 
   hasConnection(cid: number): boolean {
@@ -86,6 +99,7 @@ export class ServerPath {
       if ("failure" in outcome) return this.close(outcome.failure.reason);
       if (this.state !== "CONNECTING") {
         this.session.server.environment.adopter.discard(outcome.ticket);
+        this.fabric.release(outcome.ticket);
         return this.checkAccepted();
       }
       this.adopt(cid, outcome.ticket);
@@ -156,14 +170,14 @@ export class ServerPath {
     session.sessname = name;
     if (isFirst) session.server.user.onSessionUp(session);
     const bytes = infoResponseBytes(1);
-    const arenaMemory = session.server.environment.memory;
-    this.infoAt = arenaMemory.allocate(bytes, "INFO_RSP");
-    encodeInfoResponse(arenaMemory.arena.u8.subarray(this.infoAt, this.infoAt + bytes), [{
+    const { u8 } = session.server.environment.memory.arena;
+    encodeInfoResponse(u8.subarray(this.infoAt, this.infoAt + bytes), [{
       high: memory!.address.high,
       low: memory!.address.low,
       rkey: memory!.rkey,
       length: session.chunksLength,
     }]);
+    this.service!.takesRequests = true;
     this.service!.sendMessage(this.infoAt, bytes);
     this.heartbeat.start();
   }
@@ -212,7 +226,6 @@ export class ServerPath {
     const { memory } = this.session.server.environment;
     for (const ticket of this.tickets.values()) this.fabric.release(ticket);
     if (this.memory !== undefined) this.fabric.unregister(this.memory);
-    if (this.infoAt !== 0) memory.release(this.infoAt);
     memory.release(this.countersAt);
     this.session.onPathClosed(this);
   }

@@ -192,16 +192,23 @@ export class RtrsServer {
       if (known.hasConnection(connect.cid)) return reset("connect_cid_taken", `${connect.cid}`);
       return known;
     }
-    if (session.isClosing) return reset("connect_path_state", "the session is closing");
+    if (session.isClosing || this.whenEmpty !== undefined) {
+      return reset("connect_path_state", "the session is closing");
+    }
     if (session.paths.size >= PATHS_MAX) return reset("connect_too_many_paths", `${PATHS_MAX}`);
     for (const path of session.paths.values()) {
       if (path.isBetween(request.remoteAddress, request.localAddress)) {
         return { errno: ERRNO.EEXIST, reason: "connect_path_exists", detail: path.remoteAddress };
       }
     }
-    const path = new ServerPath(session, uuid, fabric, connect.cidNum, request);
-    session.paths.set(uuid, path);
-    return path;
+    try {
+      const path = new ServerPath(session, uuid, fabric, connect.cidNum, request);
+      session.paths.set(uuid, path);
+      return path;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return { errno: ERRNO.ENOMEM, reason: "connect_no_memory", detail: error.message };
+    }
   }
 
   /** A reactor reports that a connection of a path broke. */

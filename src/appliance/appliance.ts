@@ -1,0 +1,224 @@
+/** The appliance: serves, maps and exposes what its configuration says. */
+import { describeErrno, SystemError } from "../ffi/errno.ts";
+import {
+  ApplianceError,
+  type BenchRequest,
+  type BenchResult,
+  type MappingStatus,
+  type MapRequest,
+  type RunningAppliance,
+  type Status,
+  type VerifyRequest,
+  type VerifyResult,
+} from "./appliance_api.ts";
+import { combineBench } from "./bench_result.ts";
+import { ClientSide } from "./client_side.ts";
+import type { Config, MappingConfig, SessionConfig } from "./config/config.ts";
+import { defaultSession } from "./config/defaults.ts";
+import type { LoadOutcome, LoadPlan } from "./load/load.ts";
+import { log } from "./log.ts";
+import { Runtime } from "./runtime.ts";
+import { ServerSide } from "./server_side.ts";
+import { VERSION } from "./version.ts";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 64;
+const EXIT_UNAVAILABLE = 69;
+const EXIT_TRY_AGAIN = 75;
+
+/** See the head of this file. */
+class Appliance implements RunningAppliance {
+  readonly firstTryDone: Promise<void>;
+  private readonly runtime: Runtime;
+  private readonly server: ServerSide | undefined;
+  private readonly client: ClientSide;
+  private readonly startedAt = performance.now();
+  private stopping: Promise<void> | undefined;
+
+  constructor(private readonly config: Config) {
+    this.runtime = new Runtime(config, {
+      onClientBroken: (session, path, failure) => this.client.onBroken(session, path, failure),
+      onServerBroken: (session, path, failure) => this.server?.onBroken(session, path, failure),
+      onNbdClosed: (device, ticket) => this.client.onNbdClosed(device, ticket),
+      onFailed: (reactor, message) => {
+        log.error("reactor failed", { reactor, message });
+        // State that a dead thread held cannot be trusted: fail loudly, the kernel cleans up.
+        queueMicrotask(() => {
+          throw new Error(`Reactor ${reactor} failed: ${message}`);
+        });
+      },
+    });
+    this.client = new ClientSide(this.runtime, config.node);
+    this.server = config.server === undefined ? undefined : this.startServer(config.server);
+    for (const mapping of config.mappings) {
+      const session = config.sessions.find(({ sessname }) => sessname === mapping.sessname)!;
+      this.client.map(mapping, session);
+    }
+    this.firstTryDone = this.client.firstTries().then(() => {});
+  }
+
+  private startServer(config: NonNullable<Config["server"]>): ServerSide {
+    try {
+      return new ServerSide(this.runtime, config);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      const next = "free the address, or change [server] listen and port";
+      throw new ApplianceError(
+        `${error.message}; ${next}`,
+        describeErrno(error.errno),
+        EXIT_UNAVAILABLE,
+      );
+    }
+  }
+
+  status(): Status {
+    const { runtime, config } = this;
+    return {
+      version: VERSION,
+      node: config.node.name,
+      pid: Deno.pid,
+      uptimeMs: Math.round(performance.now() - this.startedAt),
+      config: { file: config.file },
+      reactors: runtime.reactors.map(({ index, counters }) => ({
+        index,
+        counters: counters.activity(),
+      })),
+      memoryBytes: runtime.memory.usedBytes,
+      listeners: this.server?.listeners ?? [],
+      mappings: this.client.mappingStatus(),
+      sessions: this.client.sessionStatus(),
+      exports: this.server?.exports() ?? [],
+      clients: this.server?.clients() ?? [],
+      rejections: runtime.rejections(),
+    };
+  }
+
+  async map(request: MapRequest): Promise<MappingStatus> {
+    const config: MappingConfig = {
+      name: request.name ?? request.device_path.replaceAll("/", "!"),
+      sessname: request.sessname,
+      devicePath: request.device_path,
+      accessMode: request.access_mode ?? "rw",
+      expose: request.expose ?? "auto",
+    };
+    const mapping = this.client.map(config, this.sessionFor(request));
+    const result = await mapping.firstTry;
+    if (result.isOpen) return mapping.status();
+    await this.client.unmap(config.name);
+    throw new ApplianceError(
+      `Cannot map ${config.devicePath} of session ${config.sessname}: ${result.reason}`,
+      result.errno,
+      EXIT_FAILED,
+    );
+  }
+
+  private sessionFor(request: MapRequest): SessionConfig {
+    const { sessname } = request;
+    const known = this.config.sessions.find((session) => session.sessname === sessname);
+    const paths = request.paths ?? known?.paths ?? [];
+    if (paths.length === 0 && !this.client.hasSession(sessname)) {
+      const message = `No session is called ${sessname}, and no path to its server is given`;
+      throw new ApplianceError(message, "ENXIO", EXIT_USAGE);
+    }
+    const base = known ?? defaultSession(sessname, paths);
+    return { ...base, paths, destPort: request.dest_port ?? base.destPort };
+  }
+
+  async unmap(name: string, force: boolean): Promise<void> {
+    const { users } = this.client.mapping(name);
+    if (users > 0 && !force) {
+      const clients = users === 1 ? "a client has" : `${users} clients have`;
+      const message =
+        `${name} is in use: ${clients} its NBD socket open; disconnect them, or force`;
+      throw new ApplianceError(message, "EBUSY", EXIT_TRY_AGAIN);
+    }
+    await this.client.unmap(name);
+  }
+
+  async verify(request: VerifyRequest): Promise<VerifyResult> {
+    if (!request.destroyData) throw destroysData(request.name);
+    const [outcome] = await this.runLoads(request.name, [{
+      kind: "verify",
+      blockBytes: request.blockBytes,
+      iodepth: request.iodepth,
+      bytes: request.bytes,
+      seed: request.seed,
+    }]);
+    const result = outcome as LoadOutcome & { kind: "verify" };
+    if (!result.checkerProven && result.errors === 0) {
+      throw new ApplianceError("The checker missed a planted corruption", "EIO", EXIT_FAILED);
+    }
+    return {
+      name: request.name,
+      bytesWritten: result.bytesWritten,
+      bytesRead: result.bytesRead,
+      durationMs: result.durationMs,
+      badBlocks: result.badBlocks,
+      firstBadOffsets: result.firstBadOffsets,
+      ioErrors: result.errors,
+      firstError: result.firstErrno === 0 ? null : describeErrno(result.firstErrno),
+    };
+  }
+
+  async bench(request: BenchRequest): Promise<BenchResult> {
+    const isRead = request.rw === "read" || request.rw === "randread";
+    if (!isRead && !request.destroyData) throw destroysData(request.name);
+    const reactors = this.runtime.reactors.length;
+    const wanted = request.jobs === 0 ? reactors : Math.min(request.jobs, reactors);
+    const jobs = Math.min(wanted, request.iodepth);
+    const plans = Array.from({ length: jobs }, (_, i): LoadPlan => ({
+      kind: "bench",
+      random: request.rw.startsWith("rand"),
+      readShare: isRead ? 1 : request.rw === "randrw" ? 0.5 : 0,
+      blockBytes: request.blockBytes,
+      iodepth: Math.floor(request.iodepth / jobs) + (i < request.iodepth % jobs ? 1 : 0),
+      runtimeMs: request.runtimeMs,
+      seed: 0x2545f491 + i * 0x9e3779b1,
+    }));
+    const outcomes = await this.runLoads(request.name, plans);
+    return combineBench(request, outcomes as (LoadOutcome & { kind: "bench" })[]);
+  }
+
+  /** Runs plan i on reactor i. */
+  private async runLoads(name: string, plans: readonly LoadPlan[]): Promise<LoadOutcome[]> {
+    const mapping = this.client.mapping(name);
+    const { session, device } = this.client.deviceOf(mapping);
+    const outcomes = await Promise.all(
+      plans.map((plan, i) => this.runtime.reactors[i]!.runLoad(session, device, plan)),
+    );
+    const refused = outcomes.find((outcome) => outcome.kind === "refused");
+    if (refused === undefined) return outcomes;
+    const reason = mapping.status().last_error;
+    const why = reason === null ? refused.reason : `${refused.reason}: ${reason}`;
+    throw new ApplianceError(`Cannot run on ${name}: ${why}`, "EINVAL", EXIT_FAILED);
+  }
+
+  stop(): Promise<void> {
+    this.stopping ??= this.shutDown();
+    return this.stopping;
+  }
+
+  private async shutDown(): Promise<void> {
+    await this.client.close();
+    await this.server?.close();
+    await this.runtime.close();
+  }
+
+  /** Stops what a failed start left running. */
+  async abandon(): Promise<void> {
+    await this.runtime.close();
+  }
+}
+
+function destroysData(name: string): ApplianceError {
+  const message = `This overwrites the data of ${name}; say --destroy-data if it may`;
+  return new ApplianceError(message, "EPERM", EXIT_USAGE);
+}
+
+/**
+ * Starts an appliance: listeners are up when this returns, mappings are being made.
+ * @throws ApplianceError or Error when something is missing or taken; nothing is left running
+ */
+export function startAppliance(config: Config): Promise<RunningAppliance> {
+  return Promise.resolve(new Appliance(config));
+}

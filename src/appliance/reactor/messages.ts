@@ -1,0 +1,39 @@
+/** Main and a reactor of the appliance: everything that goes between them. */
+import type { NbdTicket } from "../../nbd/ticket.ts";
+import type { ReactorSetup } from "../../ring/reactor.ts";
+import type { LaneCommand, LaneReply } from "../../rnbd/lane_commands.ts";
+import type { LoadOutcome, LoadPlan } from "../load/load.ts";
+
+/** What a Worker is started with. */
+export interface ReactorWorkerSetup extends ReactorSetup {
+  /** Arena offset of the thread's counters. */
+  readonly counters: number;
+  /** Arena offset of the shared zeroes of the back ends. */
+  readonly zeroes: number;
+}
+
+/** Main → reactor, by mailbox. */
+export type ReactorCommand =
+  | { readonly kind: "lane"; readonly command: LaneCommand }
+  | {
+    readonly kind: "serveNbd";
+    readonly session: number;
+    readonly device: number;
+    readonly ticket: NbdTicket;
+  }
+  | {
+    readonly kind: "startLoad";
+    readonly id: number;
+    readonly session: number;
+    readonly device: number;
+    readonly plan: LoadPlan;
+  }
+  | { readonly kind: "stop" };
+
+/** Reactor → main, by postMessage. */
+export type ReactorEvent =
+  | { readonly kind: "lane"; readonly reply: LaneReply }
+  | { readonly kind: "nbdClosed"; readonly device: number; readonly ticket: number }
+  | { readonly kind: "loadDone"; readonly id: number; readonly outcome: LoadOutcome }
+  | { readonly kind: "failed"; readonly message: string }
+  | { readonly kind: "stopped" };

@@ -1,0 +1,136 @@
+/** What lives on one reactor of the appliance: lanes, NBD connections, loads. */
+import type { FabricAdopter } from "../../fabric/fabric.ts";
+import { IwarpAdopter } from "../../fabric/iwarp/iwarp_adopter.ts";
+import { close, shutdownSocket } from "../../ffi/libc.ts";
+import { NbdConnection } from "../../nbd/connection.ts";
+import type { Executor } from "../../ring/executor.ts";
+import { backendOpener } from "../../rnbd/backends/open_queue.ts";
+import type { BlockUser } from "../../rnbd/block_queue.ts";
+import type { DeviceQueue } from "../../rnbd/client/block_lane.ts";
+import { LaneHost } from "../../rnbd/lane_host.ts";
+import { BenchLoad } from "../load/bench_load.ts";
+import { type Load, planProblem } from "../load/load.ts";
+import { VerifyLoad } from "../load/verify_load.ts";
+import type { ReactorCommand, ReactorEvent, ReactorWorkerSetup } from "./messages.ts";
+import { ThreadCounters } from "./thread_counters.ts";
+
+/** Somebody who uses a block queue, and how to make it go away. */
+interface QueueUser {
+  readonly queue: DeviceQueue;
+  stop(): void;
+}
+
+/** See the head of this file. */
+export class ReactorHost {
+  private readonly lanes: LaneHost;
+  private readonly counters: ThreadCounters;
+  private readonly users = new Set<QueueUser>();
+  /** Who waits until a queue has no users. */
+  private readonly draining = new Map<DeviceQueue, () => void>();
+
+  /**
+   * @param stop ends the reactor's loop
+   * @param emit sends an event to main
+   */
+  constructor(
+    private readonly executor: Executor,
+    setup: ReactorWorkerSetup,
+    private readonly stop: () => void,
+    private readonly emit: (event: ReactorEvent) => void,
+  ) {
+    this.counters = new ThreadCounters(executor.arena, setup.counters);
+    const adopter: FabricAdopter = new IwarpAdopter(executor, this.counters.frameRejections.at);
+    this.lanes = new LaneHost({
+      arena: executor.arena,
+      defer: (task) => executor.defer(task),
+      adopter,
+      openQueue: backendOpener(executor, setup.zeroes),
+      rejectionsIndex: this.counters.requestRejections.at,
+      ioRejectionsIndex: this.counters.ioRejections.at,
+      ioCountersIndex: this.counters.io.at,
+      reply: (reply) => emit({ kind: "lane", reply }),
+    }, (queue, done) => this.disconnectUsers(queue, done));
+  }
+
+  /** Carries out a command of main. */
+  execute(command: ReactorCommand): void {
+    switch (command.kind) {
+      case "lane":
+        return this.lanes.execute(command.command);
+      case "serveNbd":
+        return this.serveNbd(command);
+      case "startLoad":
+        return this.startLoad(command);
+      case "stop":
+        return this.stop();
+    }
+  }
+
+  private serveNbd(command: ReactorCommand & { kind: "serveNbd" }): void {
+    const { ticket, session, device } = command;
+    const queue = this.lanes.findDevice(session, device);
+    const closed = () => this.emit({ kind: "nbdClosed", device, ticket: ticket.id });
+    if (queue === undefined || this.draining.has(queue)) {
+      shutdownSocket(ticket.fd);
+      close(ticket.fd);
+      return closed();
+    }
+    const connection = new NbdConnection(
+      this.executor,
+      queue,
+      ticket,
+      this.counters.nbd,
+      () => {
+        this.remove(user, connection);
+        closed();
+      },
+    );
+    const user: QueueUser = { queue, stop: () => connection.close() };
+    this.users.add(user);
+  }
+
+  private startLoad(command: ReactorCommand & { kind: "startLoad" }): void {
+    const { id, plan } = command;
+    const queue = this.lanes.findDevice(command.session, command.device);
+    const refuse = (reason: string) =>
+      this.emit({ kind: "loadDone", id, outcome: { kind: "refused", reason } });
+    if (queue === undefined || !queue.isOpen || this.draining.has(queue)) {
+      return refuse("the device is not open");
+    }
+    const problem = planProblem(plan, queue);
+    if (problem !== undefined) return refuse(problem);
+    const done = (outcome: (ReactorEvent & { kind: "loadDone" })["outcome"]) => {
+      this.remove(user, load);
+      this.emit({ kind: "loadDone", id, outcome });
+    };
+    const load: Load & BlockUser = plan.kind === "bench"
+      ? new BenchLoad(this.executor, queue, plan, done)
+      : new VerifyLoad(this.executor, queue, plan, done);
+    const user: QueueUser = { queue, stop: () => load.stop() };
+    this.users.add(user);
+  }
+
+  private remove(user: QueueUser, blockUser: BlockUser): void {
+    user.queue.forget(blockUser);
+    this.users.delete(user);
+    const done = this.draining.get(user.queue);
+    if (done === undefined || this.hasUsers(user.queue)) return;
+    this.draining.delete(user.queue);
+    done();
+  }
+
+  private hasUsers(queue: DeviceQueue): boolean {
+    for (const user of this.users) if (user.queue === queue) return true;
+    return false;
+  }
+
+  private disconnectUsers(queue: DeviceQueue, done: () => void): void {
+    if (!this.hasUsers(queue)) return done();
+    const earlier = this.draining.get(queue);
+    this.draining.set(queue, () => {
+      earlier?.();
+      done();
+    });
+    for (const user of [...this.users]) if (user.queue === queue) user.stop();
+  }
+}

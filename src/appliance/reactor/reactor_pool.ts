@@ -1,0 +1,113 @@
+/** The reactors of the process: Workers, their mailboxes, and main's end of their lanes. */
+import { close, eventfd, signalEventfd } from "../../ffi/libc.ts";
+import type { ArenaAllocator } from "../../ring/arena.ts";
+import { MAILBOX_BYTES } from "../../ring/limits.ts";
+import { MailboxWriter } from "../../ring/mailbox.ts";
+import { LaneClient } from "../../rnbd/lane_commands.ts";
+import type { LaneEvents } from "../../rtrs/lane_control.ts";
+import type { LoadOutcome, LoadPlan } from "../load/load.ts";
+import type { ReactorCommand, ReactorEvent, ReactorWorkerSetup } from "./messages.ts";
+import { ThreadCounters } from "./thread_counters.ts";
+
+/** What reactors tell the appliance. */
+export interface ReactorPoolEvents extends LaneEvents {
+  onNbdClosed(device: number, ticket: number): void;
+  /** A reactor died of a bug: nothing on it can be trusted any more. */
+  onFailed(reactor: number, message: string): void;
+}
+
+/** Main's end of one reactor. */
+export class ReactorHandle {
+  readonly lanes: LaneClient;
+  readonly counters: ThreadCounters;
+  readonly stopped: Promise<void>;
+  private readonly worker: Worker;
+  private readonly mailbox: MailboxWriter;
+  private readonly mailboxAt: number;
+  private readonly countersAt: number;
+  private readonly wakeFd: number;
+  private readonly loads = new Map<number, (outcome: LoadOutcome) => void>();
+  private nextLoad = 1;
+
+  constructor(
+    readonly index: number,
+    private readonly memory: ArenaAllocator,
+    spinUs: number,
+    zeroes: number,
+    events: ReactorPoolEvents,
+  ) {
+    const { arena } = memory;
+    this.mailboxAt = memory.allocate(MAILBOX_BYTES, "a mailbox");
+    this.countersAt = memory.allocate(ThreadCounters.BYTES, "counters");
+    this.counters = new ThreadCounters(arena, this.countersAt);
+    this.wakeFd = eventfd();
+    this.mailbox = new MailboxWriter(arena, this.mailboxAt, () => signalEventfd(this.wakeFd));
+    this.lanes = new LaneClient((command) => this.send({ kind: "lane", command }), events);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.stopped = promise;
+    this.worker = new Worker(new URL("./reactor_worker.ts", import.meta.url), {
+      type: "module",
+      name: `reactor-${index}`,
+    });
+    this.worker.onmessage = (message: MessageEvent<ReactorEvent>) =>
+      this.receive(message.data, events, resolve);
+    this.worker.onerror = (event) => {
+      event.preventDefault();
+      events.onFailed(index, event.message);
+      resolve();
+    };
+    const setup: ReactorWorkerSetup = {
+      index,
+      arenaBase: arena.base,
+      arenaBytes: arena.buffer.byteLength,
+      mailbox: this.mailboxAt,
+      wakeFd: this.wakeFd,
+      spinUs,
+      entersIndex: this.counters.ring.indexOf("io_uring_enters"),
+      counters: this.countersAt,
+      zeroes,
+    };
+    this.worker.postMessage(setup);
+  }
+
+  /** Sends a command; order is kept. */
+  send(command: ReactorCommand): void {
+    this.mailbox.send(command);
+  }
+
+  /** Runs a load on a device of this reactor. */
+  runLoad(session: number, device: number, plan: LoadPlan): Promise<LoadOutcome> {
+    const { promise, resolve } = Promise.withResolvers<LoadOutcome>();
+    const id = this.nextLoad++;
+    this.loads.set(id, resolve);
+    this.send({ kind: "startLoad", id, session, device, plan });
+    return promise;
+  }
+
+  private receive(event: ReactorEvent, events: ReactorPoolEvents, stopped: () => void): void {
+    switch (event.kind) {
+      case "lane":
+        return this.lanes.receive(event.reply);
+      case "nbdClosed":
+        return events.onNbdClosed(event.device, event.ticket);
+      case "loadDone":
+        this.loads.get(event.id)?.(event.outcome);
+        this.loads.delete(event.id);
+        return;
+      case "failed":
+        events.onFailed(this.index, event.message);
+        return stopped();
+      case "stopped":
+        return stopped();
+    }
+  }
+
+  /** Ends the thread; nothing is open on it any more. */
+  async stop(): Promise<void> {
+    this.send({ kind: "stop" });
+    await this.stopped;
+    close(this.wakeFd);
+    this.memory.release(this.mailboxAt);
+    this.memory.release(this.countersAt);
+  }
+}

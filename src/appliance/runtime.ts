@@ -1,0 +1,63 @@
+/** What every part of a running appliance shares: memory, main's ring, reactors, counters. */
+import { IwarpAdopter } from "../fabric/iwarp/iwarp_adopter.ts";
+import { IwarpFabric } from "../fabric/iwarp/iwarp_fabric.ts";
+import { ArenaAllocator, reserveArena } from "../ring/arena.ts";
+import { ControlLoop } from "../ring/control_loop.ts";
+import { allocateZeroes } from "../rnbd/backends/zeroes.ts";
+import { systemClock } from "../rtrs/clock.ts";
+import type { Config } from "./config/config.ts";
+import { ReactorHandle, type ReactorPoolEvents } from "./reactor/reactor_pool.ts";
+import { ThreadCounters } from "./reactor/thread_counters.ts";
+
+/** Made first, closed last. */
+export class Runtime {
+  readonly clock = systemClock;
+  readonly memory: ArenaAllocator;
+  readonly loop: ControlLoop;
+  /** Main's own counters. */
+  readonly counters: ThreadCounters;
+  readonly adopter: IwarpAdopter;
+  readonly reactors: readonly ReactorHandle[];
+  private handles = 0;
+
+  constructor(config: Config, events: ReactorPoolEvents) {
+    this.memory = new ArenaAllocator(reserveArena(config.node.memoryLimitBytes));
+    this.loop = new ControlLoop(this.memory);
+    const at = this.memory.allocate(ThreadCounters.BYTES, "counters");
+    this.counters = new ThreadCounters(this.memory.arena, at);
+    this.adopter = new IwarpAdopter(this.loop, this.counters.frameRejections.at);
+    const zeroes = allocateZeroes(this.memory);
+    this.reactors = Array.from(
+      { length: config.node.reactors },
+      (_, i) => new ReactorHandle(i, this.memory, config.node.spinUs, zeroes, events),
+    );
+  }
+
+  /** A carrier with a CRC policy of its own. */
+  fabric(crc: "auto" | "on" | "off"): IwarpFabric {
+    return new IwarpFabric(this.loop, crc, this.counters.startUpRejections.at);
+  }
+
+  /** A number that names a session, path or device in this process. */
+  readonly nextHandle = (): number => ++this.handles;
+
+  readonly randomBytes = (length: number): Uint8Array =>
+    crypto.getRandomValues(new Uint8Array(length));
+
+  /** Sum of all threads' refusals, by reason. */
+  rejections(): Record<string, number> {
+    const sum: Record<string, number> = {};
+    for (const thread of [this.counters, ...this.reactors.map(({ counters }) => counters)]) {
+      for (const [name, count] of Object.entries(thread.rejections())) {
+        if (count > 0) sum[name] = (sum[name] ?? 0) + count;
+      }
+    }
+    return sum;
+  }
+
+  /** Stops the threads. Everything on them has been closed. */
+  async close(): Promise<void> {
+    await Promise.all(this.reactors.map((reactor) => reactor.stop()));
+    await this.loop.close();
+  }
+}

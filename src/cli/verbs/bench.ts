@@ -1,0 +1,56 @@
+/** `bench` */
+import type { BenchResult } from "../../appliance/appliance_api.ts";
+import { BENCH_RW } from "../../appliance/control_api/requests.ts";
+import { roundedSize } from "../../appliance/config/units.ts";
+import { connect, wantsJson } from "../connect.ts";
+import type { VerbRunner } from "../context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { refuseOverwriting } from "../overwriting.ts";
+
+const BLOCK_BYTES_DEFAULT = 4096;
+const IODEPTH_DEFAULT = 32;
+const IODEPTH_MAX = 65_535;
+const RUNTIME_MS_DEFAULT = 10_000;
+const JOBS_MAX = 64;
+
+/** Measures a mapping from inside the appliance. */
+export const bench: VerbRunner = async (args, { terminal }) => {
+  const isJson = wantsJson(args);
+  const request = {
+    name: args.positional(0),
+    rw: args.choice("rw", BENCH_RW) ?? "randread",
+    blockBytes: args.size("bs") ?? BLOCK_BYTES_DEFAULT,
+    iodepth: args.integer("iodepth", 1, IODEPTH_MAX) ?? IODEPTH_DEFAULT,
+    runtimeMs: args.durationMs("runtime") ?? RUNTIME_MS_DEFAULT,
+    jobs: args.integer("jobs", 0, JOBS_MAX) ?? 0,
+    destroyData: args.flag("destroy-data"),
+  };
+  const client = connect(args);
+  const isWriting = request.rw !== "read" && request.rw !== "randread";
+  if (isWriting && !request.destroyData) await refuseOverwriting(args, client, 0);
+  const result = await client.bench(request);
+  terminal.print(isJson ? JSON.stringify(result, null, 2) : benchLines(result).join("\n"));
+  return result.errors === 0 ? EXIT.OK : EXIT.FAILED;
+};
+
+/** One line with the figures that matter most. */
+export function benchSummary(result: BenchResult): string {
+  const { iops, bytesPerSecond, latencyUs } = result;
+  return `${Math.round(iops).toLocaleString("en-US")} IOPS, ${roundedSize(bytesPerSecond)}/s, ` +
+    `latency p50 ${latencyUs.p50.toFixed(0)} µs, p99 ${latencyUs.p99.toFixed(0)} µs`;
+}
+
+/** The result for people. */
+export function benchLines(result: BenchResult): string[] {
+  const { name, rw, blockBytes, iodepth, durationMs, ios, errors, latencyUs } = result;
+  const latency = (["min", "mean", "p50", "p90", "p99", "p999", "max"] as const)
+    .map((figure) => `${figure} ${latencyUs[figure].toFixed(0)}`).join(", ");
+  return [
+    `${name}: ${rw}, ${roundedSize(blockBytes)}, depth ${iodepth}, ` +
+    `${(durationMs / 1000).toFixed(1)} s`,
+    `  ${benchSummary(result)}`,
+    `  latency µs: ${latency}`,
+    `  ${ios} requests, ${errors} errors, ${result.entersPerIo.toFixed(3)} io_uring_enter ` +
+    "per request",
+  ];
+}

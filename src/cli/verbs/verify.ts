@@ -1,0 +1,50 @@
+/** `verify` */
+import type { VerifyResult } from "../../appliance/appliance_api.ts";
+import { roundedSize } from "../../appliance/config/units.ts";
+import { connect, wantsJson } from "../connect.ts";
+import type { VerbRunner } from "../context.ts";
+import { EXIT } from "../exit_codes.ts";
+import { refuseOverwriting } from "../overwriting.ts";
+
+const BLOCK_BYTES_DEFAULT = 65_536;
+const IODEPTH_DEFAULT = 32;
+const IODEPTH_MAX = 65_535;
+const SEED_MAX = 0xffff_ffff;
+
+/** Writes patterns through a mapping and reads them back. */
+export const verify: VerbRunner = async (args, { terminal }) => {
+  const isJson = wantsJson(args);
+  const request = {
+    name: args.positional(0),
+    destroyData: args.flag("destroy-data"),
+    bytes: args.size("bytes") ?? 0,
+    blockBytes: args.size("bs") ?? BLOCK_BYTES_DEFAULT,
+    iodepth: args.integer("iodepth", 1, IODEPTH_MAX) ?? IODEPTH_DEFAULT,
+    seed: args.integer("seed", 0, SEED_MAX) ?? 1,
+  };
+  const client = connect(args);
+  if (!request.destroyData) await refuseOverwriting(args, client, request.bytes);
+  const result = await client.verify(request);
+  terminal.print(isJson ? JSON.stringify(result, null, 2) : verifyLines(result).join("\n"));
+  return isGood(result) ? EXIT.OK : EXIT.FAILED;
+};
+
+/** Whether everything came back as it was written. */
+export function isGood(result: VerifyResult): boolean {
+  return result.badBlocks === 0 && result.ioErrors === 0 && result.firstError === null;
+}
+
+/** The result for people. */
+export function verifyLines(result: VerifyResult): string[] {
+  const { bytesWritten, bytesRead, badBlocks, firstBadOffsets, ioErrors, firstError } = result;
+  const seconds = (result.durationMs / 1000).toFixed(1);
+  return [
+    `${result.name}: ${isGood(result) ? "ok" : "FAILED"}: ${roundedSize(bytesWritten)} written, ` +
+    `${roundedSize(bytesRead)} read back in ${seconds} s`,
+    ...(badBlocks === 0
+      ? []
+      : [`  ${badBlocks} blocks are wrong, the first at bytes ${firstBadOffsets.join(", ")}`]),
+    ...(ioErrors === 0 ? [] : [`  ${ioErrors} requests failed`]),
+    ...(firstError === null ? [] : [`  first error: ${firstError}`]),
+  ];
+}

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { defaultRuntimeDir } from "../../src/appliance/config/environment.ts";
+import { loadConfig, parseConfig } from "../../src/appliance/config/load_config.ts";
+import { ConfigError } from "../../src/appliance/config/problems.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const ENVIRONMENT = { hostName: "host", uid: 1000, xdgRuntimeDir: undefined, cores: 8 };
+const EXAMPLES = new URL("../../config/", import.meta.url);
+
+Deno.test("an empty file gives the defaults of [node] and nothing else", () => {
+  assert.deepEqual(parseConfig("", null, ENVIRONMENT), {
+    file: null,
+    node: {
+      name: "host",
+      runtimeDir: "/tmp/rnbd-appliance-1000",
+      devDir: "/dev/rnbd",
+      reactors: 4,
+      spinUs: 0,
+      memoryLimitBytes: 64 * 2 ** 30,
+    },
+    server: undefined,
+    sessions: [],
+    mappings: [],
+  });
+});
+
+Deno.test("the runtime folder depends on who asks", () => {
+  const root = { ...ENVIRONMENT, uid: 0, xdgRuntimeDir: "/run/user/0" };
+  assert.equal(defaultRuntimeDir(root), "/run/rnbd-appliance");
+  const user = { ...ENVIRONMENT, xdgRuntimeDir: "/run/user/1000" };
+  assert.equal(defaultRuntimeDir(user), "/run/user/1000/rnbd-appliance");
+  const relative = { ...ENVIRONMENT, xdgRuntimeDir: "run" };
+  assert.equal(defaultRuntimeDir(relative), "/tmp/rnbd-appliance-1000");
+});
+
+Deno.test("server, session and mapping have the documented defaults", () => {
+  const config = parseConfig(
+    `[server]
+listen = ["tcp:127.0.0.1"]
+dev_search_path = "/srv/%SESSNAME%"
+[[server.export]]
+device_path = "vm-*"
+[[session]]
+sessname = "s"
+paths = ["tcp:10.0.0.1,tcp:10.0.0.2"]
+[[mapping]]
+sessname = "s"
+device_path = "/dev/sdb"`,
+    "rnbd.toml",
+    ENVIRONMENT,
+  );
+  assert.equal(config.file, "rnbd.toml");
+  assert.deepEqual(config.server, {
+    listen: ["tcp:127.0.0.1"],
+    port: 1234,
+    devSearchPath: "/srv/%SESSNAME%",
+    ioMode: "fileio",
+    queueDepth: 512,
+    maxIoBytes: 126_976,
+    heartbeatIntervalMs: 5000,
+    heartbeatMissedMax: 5,
+    crc: "auto",
+    exports: [{
+      devicePath: "vm-*",
+      sessname: "*",
+      accessMode: "rw",
+      backend: "path",
+      sizeBytes: 0,
+      logicalBlockBytes: 512,
+      ioMode: undefined,
+    }],
+  });
+  assert.deepEqual(config.sessions, [{
+    sessname: "s",
+    paths: ["tcp:10.0.0.1,tcp:10.0.0.2"],
+    destPort: 1234,
+    mpathPolicy: "min-inflight",
+    maxReconnectAttempts: -1,
+    reconnectDelayMs: 500,
+    reconnectDelayMaxMs: 30_000,
+    heartbeatIntervalMs: 5000,
+    heartbeatMissedMax: 5,
+    connectTimeoutMs: 30_000,
+    crc: "auto",
+  }]);
+  assert.deepEqual(config.mappings, [{
+    name: "!dev!sdb",
+    sessname: "s",
+    devicePath: "/dev/sdb",
+    accessMode: "rw",
+    expose: "auto",
+  }]);
+});
+
+Deno.test("values at the edges are accepted", () => {
+  const server = (lines: string) =>
+    parseConfig(
+      `[server]\nlisten = ["tcp:::1"]\ndev_search_path = "/"\n${lines}`,
+      null,
+      ENVIRONMENT,
+    ).server!;
+  assert.equal(server("queue_depth = 2048").queueDepth, 2048);
+  assert.equal(server("queue_depth = 128\nmax_io_size = '1MiB'").maxIoBytes, 2 ** 20);
+  assert.equal(server("queue_depth = 2\nmax_io_size = 67108864").maxIoBytes, 2 ** 26);
+  assert.equal(server("queue_depth = 65535\nmax_io_size = '4096'").queueDepth, 65_535);
+  const mapped = (name: string, runtimeDir: string) =>
+    parseConfig(
+      `[node]\nruntime_dir = "${runtimeDir}"\n[[session]]\nsessname = "s"\n` +
+        `paths = ["tcp:::1"]\n[[mapping]]\nsessname = "s"\ndevice_path = "d"\nname = "${name}"`,
+      null,
+      ENVIRONMENT,
+    ).mappings[0]!.name;
+  const fitting = "n".repeat(107 - "/run/x/nbd/.sock".length);
+  assert.equal(mapped(fitting, "/run/x"), fitting);
+  assert.throws(() => mapped(fitting + "n", "/run/x"), ConfigError);
+});
+
+Deno.test("the same device of two sessions, and two devices of one, can be mapped", () => {
+  const session = (name: string) => `[[session]]\nsessname = "${name}"\npaths = ["tcp:::1"]\n`;
+  const mapping = (name: string, sessname: string, device: string) =>
+    `[[mapping]]\nname = "${name}"\nsessname = "${sessname}"\ndevice_path = "${device}"\n`;
+  const text = session("a") + session("b") + mapping("1", "a", "d") + mapping("2", "b", "d") +
+    mapping("3", "a", "e");
+  assert.equal(parseConfig(text, null, ENVIRONMENT).mappings.length, 3);
+});
+
+for (const { name } of Deno.readDirSync(EXAMPLES)) {
+  Deno.test(`the example config/${name} has no errors`, () => {
+    loadConfig(new URL(name, EXAMPLES).pathname);
+  });
+}
+
+function loadError(file: string): string {
+  try {
+    loadConfig(file);
+    return "";
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.message;
+  }
+}
+
+Deno.test("files that cannot be read, are too large or no UTF-8 are told", async () => {
+  await using directory = await temporaryDirectory();
+  const file = `${directory.path}/f.toml`;
+  assert.match(loadError(file), /f\.toml: cannot be read \(.*No such file/);
+  assert.match(loadError(directory.path), /: cannot be read \(.*; give the path of a TOML file$/);
+  Deno.writeFileSync(file, new Uint8Array(2 ** 20 + 1).fill(0x20));
+  assert.match(loadError(file), /f\.toml: has more than 1048576 bytes/);
+  Deno.writeFileSync(file, new Uint8Array([0x61, 0x0a, 0x62, 0x20, 0xff, 0x0a]));
+  assert.equal(loadError(file), `${file}:2:3: is not UTF-8; save the file as UTF-8`);
+  assert.match(loadError("/dev/zero"), /^\/dev\/zero: has more than 1048576 bytes/);
+});
+
+Deno.test("a byte order mark and Windows line ends are accepted, positions stay right", () => {
+  const text = "\ufeff[node]\r\nname = 'x'\r\nreactors = 0\r\n";
+  assert.throws(
+    () => parseConfig(text, "f", ENVIRONMENT),
+    { message: "f:3:12: node.reactors: 0 is out of range; use a whole number from 1 to 64" },
+  );
+});
