@@ -20,6 +20,16 @@ interface OpenSession {
 
 const slashless = (path: string) => path.replace(/\/{2,}/g, "/").replace(/^\//, "");
 
+function logSession(
+  sessname: string,
+  isConnected: boolean,
+  failure: FabricFailure | undefined,
+): void {
+  if (isConnected) log.info("session connected", { sessname });
+  else if (failure === undefined || failure.errno === 0) log.info("session ended", { sessname });
+  else log.warn("session lost", { sessname, reason: failure.reason });
+}
+
 /** See the head of this file. */
 export class ClientSide {
   private readonly sessions = new Map<string, OpenSession>();
@@ -78,10 +88,7 @@ export class ClientSide {
       onDeviceOpen: (device) => this.byDevice.get(device.handle)?.onOpen(),
       onDeviceClosed: (device, { reason }) => this.byDevice.get(device.handle)?.onClosed(reason),
       onDeviceFailed: (device, { errno, reason }) => this.onFailed(device, errno, reason),
-      onSession: (isConnected, failure) =>
-        isConnected
-          ? log.info("session connected", { sessname: config.sessname })
-          : log.warn("session lost", { sessname: config.sessname, reason: failure?.reason }),
+      onSession: (isConnected, failure) => logSession(config.sessname, isConnected, failure),
     });
     const rtrs = new ClientSession(
       config.sessname,

@@ -72,7 +72,9 @@ export class Appliance implements AsyncDisposable {
     const runtimeDir = /^runtime_dir = "(.*)"$/m.exec(options.config)?.[1];
     const started = new Appliance(child, configFile, `${runtimeDir}/control.sock`);
     try {
-      await waitFor(() => started.isReady(), READY_TIMEOUT_MS, `${options.name} to say ready`);
+      const hasDecided = () => started.exited !== undefined || started.isReady;
+      await waitFor(hasDecided, READY_TIMEOUT_MS, `${options.name} to say ready`);
+      if (!started.isReady) throw new Error(`${options.name} ended with ${started.exited?.code}`);
     } catch (error) {
       await started.kill("SIGKILL");
       throw new Error(`${error}\nstdout:\n${started.out}\nstderr:\n${started.err}`);
@@ -80,10 +82,8 @@ export class Appliance implements AsyncDisposable {
     return started;
   }
 
-  private isReady(): boolean {
-    if (/^ready$/m.test(this.out)) return true;
-    if (this.exited !== undefined) throw new Error(`exited with code ${this.exited.code}`);
-    return false;
+  private get isReady(): boolean {
+    return /^ready$/m.test(this.out);
   }
 
   /** Its process id. */

@@ -1,0 +1,158 @@
+/** An appliance that only remembers what it was asked. */
+import {
+  ApplianceError,
+  type BenchRequest,
+  type BenchResult,
+  type MappingStatus,
+  type MapRequest,
+  type RunningAppliance,
+  type Status,
+  type VerifyRequest,
+  type VerifyResult,
+} from "../../src/appliance/appliance_api.ts";
+
+/** A mapping as `status` shows it. */
+export const MAPPING: MappingStatus = {
+  name: "scratch",
+  sessname: "backup",
+  device_path: "disk0.img",
+  access_mode: "rw",
+  state: "open",
+  expose: "nbd",
+  device: "/run/x/nbd/scratch.sock",
+  size_bytes: 64 * 2 ** 20,
+  logical_block_size: 512,
+  last_error: null,
+  next_try_ms: null,
+};
+
+const PATH = {
+  src_addr: "tcp:127.0.0.1",
+  dst_addr: "tcp:127.0.0.2",
+  state: "connected",
+  hca_name: "iwarp",
+  inflight: 3,
+  last_error: null,
+} as const;
+
+/** A status in which every part has something. */
+export const STATUS: Status = {
+  version: "0.1.0",
+  node: "store-1",
+  pid: 4711,
+  uptimeMs: 63_000,
+  config: { file: "/etc/rnbd.toml" },
+  reactors: [{ index: 0, counters: { enters: 7 } }, { index: 1, counters: { enters: 8 } }],
+  memoryBytes: 68 * 2 ** 20,
+  listeners: [{ address: "tcp:127.0.0.1", port: 1234 }],
+  mappings: [
+    MAPPING,
+    {
+      ...MAPPING,
+      name: "vm!1",
+      device_path: "vm/1",
+      access_mode: "ro",
+      state: "closed",
+      device: null,
+      size_bytes: 0,
+      last_error: "ENOENT: the server has no vm/1",
+      next_try_ms: 1500,
+    },
+  ],
+  sessions: [{
+    sessname: "backup",
+    state: "connected",
+    queue_depth: 512,
+    max_io_size: 126_976,
+    reconnects: 2,
+    paths: [PATH, { ...PATH, state: "disconnected", inflight: 0, last_error: "ETIMEDOUT" }],
+  }],
+  exports: [
+    {
+      device: "/srv/disk0.img",
+      size_bytes: 2 ** 30,
+      clients: [
+        { sessname: "a", mapping_path: "disk0.img", access_mode: "rw" },
+        { sessname: "evil\u001b[31m", mapping_path: "disk0.img", access_mode: "ro" },
+      ],
+    },
+    { device: "/srv/disk1.img", size_bytes: 1536, clients: [] },
+  ],
+  clients: [{ sessname: "a", devices: 1, inflight: 4, paths: [PATH] }],
+  rejections: { "unknown device id": 2, "never": 0 },
+};
+
+/** What `verify` answers. */
+export const VERIFIED: VerifyResult = {
+  name: "scratch",
+  bytesWritten: 2 ** 20,
+  bytesRead: 2 ** 20,
+  durationMs: 1250,
+  badBlocks: 0,
+  firstBadOffsets: [],
+  ioErrors: 0,
+  firstError: null,
+};
+
+/** What `bench` answers. */
+export const MEASURED: BenchResult = {
+  name: "scratch",
+  rw: "randread",
+  blockBytes: 4096,
+  iodepth: 32,
+  durationMs: 2000,
+  ios: 800_000,
+  iops: 400_000,
+  bytesPerSecond: 400_000 * 4096,
+  errors: 0,
+  firstError: null,
+  latencyUs: { min: 20, mean: 79.6, p50: 75, p90: 90, p99: 120, p999: 300, max: 2000 },
+  entersPerIo: 0.0625,
+};
+
+/** Answers every call with the constants above, or throws `failure`. */
+export class FakeAppliance implements RunningAppliance {
+  /** `[method, ...arguments]` of every call. */
+  readonly calls: unknown[][] = [];
+  failure: Error | undefined;
+  firstTryDone: Promise<void> = Promise.resolve();
+  verified: VerifyResult = VERIFIED;
+  measured: BenchResult = MEASURED;
+  /** Requests wait for this before they are answered. */
+  gate: Promise<void> = Promise.resolve();
+
+  status(): Status {
+    if (this.failure !== undefined) throw this.failure;
+    return STATUS;
+  }
+
+  map(request: MapRequest): Promise<MappingStatus> {
+    return this.answer(["map", request], MAPPING);
+  }
+
+  unmap(name: string, force: boolean): Promise<void> {
+    return this.answer(["unmap", name, force], undefined);
+  }
+
+  verify(request: VerifyRequest): Promise<VerifyResult> {
+    return this.answer(["verify", request], this.verified);
+  }
+
+  bench(request: BenchRequest): Promise<BenchResult> {
+    return this.answer(["bench", request], this.measured);
+  }
+
+  stop(): Promise<void> {
+    return this.answer(["stop"], undefined);
+  }
+
+  private async answer<Value>(call: unknown[], value: Value): Promise<Value> {
+    this.calls.push(call);
+    await this.gate;
+    if (this.failure !== undefined) throw this.failure;
+    return value;
+  }
+}
+
+/** A refusal as the real one gives it. */
+export const busy = () => new ApplianceError("scratch is in use; give --force", "EBUSY", 1);

@@ -1,0 +1,165 @@
+/** The control API refuses what it does not know, before the appliance hears of it. */
+import assert from "node:assert/strict";
+import { Random } from "../support/random.ts";
+import { send, sendJson, withApi } from "./http.ts";
+
+const JSON_TYPE = { "content-type": "application/json" };
+
+/** `[method, path, body, HTTP status, message]`; a string body is sent as it is. */
+const REFUSED: readonly [string, string, unknown, number, RegExp][] = [
+  ["GET", "/", undefined, 404, /^There is no \/; see/],
+  ["GET", "/v2/status", undefined, 404, /no \/v2\/status/],
+  ["GET", "/v1/status/", undefined, 404, /no \/v1\/status\//],
+  ["GET", "/v1/mappings/a/b/verify", undefined, 404, /^There is no/],
+  ["PUT", "/v1/status", {}, 405, /does not take PUT; use GET/],
+  ["GET", "/v1/mappings/m/verify", undefined, 405, /use POST/],
+  ["PATCH", "/v1/mappings", {}, 405, /use GET, POST/],
+  ["GET", "/v1/status?verbose=1", undefined, 400, /query parameter "verbose" is unknown/],
+  ["DELETE", "/v1/mappings/m?force=1", undefined, 400, /^force: is neither/],
+  ["DELETE", "/v1/mappings/m?force=true&force=true", undefined, 400, /^force: is neither/],
+  ["DELETE", "/v1/mappings/%ff", undefined, 400, /not percent-encoded UTF-8/],
+  ["POST", "/v1/mappings", "", 400, /^The body is no JSON/],
+  ["POST", "/v1/mappings", "{", 400, /^The body is no JSON/],
+  ["POST", "/v1/mappings", "[]", 400, /^map is no JSON object/],
+  ["POST", "/v1/mappings", "null", 400, /^map is no JSON object/],
+  ["POST", "/v1/mappings", {}, 400, /^map: sessname: is missing/],
+  ["POST", "/v1/mappings", { sessname: "s" }, 400, /^map: device_path: is missing/],
+  ["POST", "/v1/mappings", { sessname: 1, device_path: "d" }, 400, /^map: sessname: is no string/],
+  [
+    "POST",
+    "/v1/mappings",
+    { sessname: "a/b", device_path: "d" },
+    400,
+    /^map: sessname: holds "\/"/,
+  ],
+  ["POST", "/v1/mappings", { sessname: "s", device_path: "../x" }, 400, /holds "\.\."/],
+  ["POST", "/v1/mappings", { sessname: "s", device_path: "a\u0000b" }, 400, /control character/],
+  ["POST", "/v1/mappings", '{"sessname":"\\ud800","device_path":"d"}', 400, /half a character/],
+  ["POST", "/v1/mappings", { sessname: "s", device_path: "d".repeat(255) }, 400, /has 255 bytes/],
+  ["POST", "/v1/mappings", { sessname: "s", device_path: "d", name: "../../x" }, 400, /holds "\/"/],
+  [
+    "POST",
+    "/v1/mappings",
+    { sessname: "s", device_path: "d", name: "n".repeat(200) },
+    400,
+    /longer/,
+  ],
+  [
+    "POST",
+    "/v1/mappings",
+    { sessname: "s", device_path: "d", access_mode: "x" },
+    400,
+    /"ro", "rw"/,
+  ],
+  ["POST", "/v1/mappings", { sessname: "s", device_path: "d", expose: "ublk" }, 501, /not in this/],
+  ["POST", "/v1/mappings", { sessname: "s", device_path: "d", paths: [] }, 400, /has 0 elements/],
+  [
+    "POST",
+    "/v1/mappings",
+    { sessname: "s", device_path: "d", paths: ["x"] },
+    400,
+    /^map: paths: "x"/,
+  ],
+  ["POST", "/v1/mappings", { sessname: "s", device_path: "d", paths: "x" }, 400, /no list of/],
+  ["POST", "/v1/mappings", { sessname: "s", device_path: "d", dest_port: 1 }, 400, /without paths/],
+  [
+    "POST",
+    "/v1/mappings",
+    { sessname: "s", device_path: "d", devicepath: "e" },
+    400,
+    /"device_path"\?/,
+  ],
+  ["POST", "/v1/mappings", '{"sessname":"s","device_path":"d","__proto__":{}}', 400, /is unknown/],
+  ["POST", "/v1/mappings/m/verify", {}, 403, /overwrites the data of mapping "m"/],
+  ["POST", "/v1/mappings/m/verify", { destroyData: "yes" }, 400, /neither true nor false/],
+  ["POST", "/v1/mappings/m/verify", { destroyData: true, bytes: 100 }, 400, /multiple of 512/],
+  [
+    "POST",
+    "/v1/mappings/m/verify",
+    { destroyData: true, blockBytes: 0 },
+    400,
+    /^verify: blockBytes/,
+  ],
+  ["POST", "/v1/mappings/m/verify", { destroyData: true, seed: -1 }, 400, /^verify: seed/],
+  ["POST", "/v1/mappings/m/verify", { destroyData: true, iodepth: 1.5 }, 400, /^verify: iodepth/],
+  ["POST", "/v1/mappings/m/bench", { rw: "write" }, 403, /overwrites the data/],
+  ["POST", "/v1/mappings/m/bench", { rw: "trim" }, 400, /^bench: rw: is not "read"/],
+  ["POST", "/v1/mappings/m/bench", { runtimeMs: 1e9 }, 400, /^bench: runtimeMs/],
+  ["POST", "/v1/mappings/m/bench", { jobs: 65 }, 400, /^bench: jobs/],
+  ["POST", "/v1/mappings/m/bench", { blockBytes: 1000 }, 400, /multiple of 512/],
+];
+
+Deno.test("what is wrong with a request is said, and the appliance never hears of it", () =>
+  withApi(async ({ socket }, appliance) => {
+    for (const [method, path, body, status, pattern] of REFUSED) {
+      const text = typeof body === "string" ? body : JSON.stringify(body);
+      const answer = await send(socket, method, path, text, body === undefined ? {} : JSON_TYPE);
+      const label = `${method} ${path} ${text}: ${answer.status} ${answer.text}`;
+      assert.equal(answer.status, status, label);
+      const { error } = JSON.parse(answer.text);
+      assert.match(error.message, pattern, label);
+      assert.match(error.errno, /^E[A-Z]+$/);
+      assert.equal(error.exitCode, 64, label);
+    }
+    assert.deepEqual(appliance.calls, []);
+  }));
+
+Deno.test("405 says which methods there are", () =>
+  withApi(async ({ socket }) => {
+    const answer = await send(socket, "PUT", "/v1/mappings");
+    assert.equal(answer.headers.allow, "GET, POST");
+  }));
+
+Deno.test("a body needs the JSON content type, UTF-8 and at most 64 KiB", () =>
+  withApi(async ({ socket }, appliance) => {
+    const good = JSON.stringify({ sessname: "s", device_path: "d" });
+    for (const type of ["text/plain", "application/jsonp", "application/x-www-form-urlencoded"]) {
+      const answer = await send(socket, "POST", "/v1/mappings", good, { "content-type": type });
+      assert.equal(answer.status, 415, type);
+    }
+    assert.equal((await send(socket, "POST", "/v1/mappings", good)).status, 415, "no type");
+    const bytes = new Uint8Array([0x22, 0xff, 0x22]);
+    const broken = await send(socket, "POST", "/v1/mappings", bytes, JSON_TYPE);
+    assert.match(broken.text, /not UTF-8/);
+    const large = `{"x": "${"y".repeat(70_000)}"}`;
+    assert.equal((await send(socket, "POST", "/v1/mappings", large, JSON_TYPE)).status, 413);
+    const chunked = { ...JSON_TYPE, "transfer-encoding": "chunked" };
+    assert.equal((await send(socket, "POST", "/v1/mappings", large, chunked)).status, 413);
+    assert.deepEqual(appliance.calls, []);
+    const utf8 = { "content-type": "Application/JSON; charset=utf-8" };
+    assert.equal((await send(socket, "POST", "/v1/mappings", good, utf8)).status, 201);
+  }));
+
+Deno.test("random JSON gets an answer that is no server error", () =>
+  withApi(async ({ socket }) => {
+    const random = new Random(5);
+    const names = [
+      "sessname",
+      "device_path",
+      "name",
+      "paths",
+      "bytes",
+      "rw",
+      "jobs",
+      "destroyData",
+    ];
+    const value = (depth: number): unknown => {
+      const pick = random.below(depth > 2 ? 5 : 7);
+      if (pick === 0) return random.u32() - 2 ** 31;
+      if (pick === 1) return random.pick(["s", "", "a/b", "\u0000", "tcp:::1", "read"]);
+      if (pick === 2) return random.pick([true, false, null]);
+      if (pick === 3) return random.u32() / 7;
+      if (pick === 4) return random.pick([1, 512, 4096]);
+      const entries = Array.from({ length: random.below(5) }, () => value(depth + 1));
+      if (pick === 5) return entries;
+      return Object.fromEntries(entries.map((entry) => [random.pick(names), entry]));
+    };
+    const paths = ["/v1/mappings", "/v1/mappings/m/verify", "/v1/mappings/m/bench"];
+    for (let i = 0; i < 300; i++) {
+      const body = Object.fromEntries(
+        Array.from({ length: random.below(5) }, () => [random.pick(names), value(0)]),
+      );
+      const answer = await sendJson(socket, "POST", random.pick(paths), body);
+      assert.ok(answer.status < 500, `${JSON.stringify(body)}: ${answer.status} ${answer.text}`);
+    }
+  }));

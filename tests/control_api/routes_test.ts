@@ -1,0 +1,107 @@
+/** What the control API answers to good requests, and how errors of the appliance arrive. */
+import assert from "node:assert/strict";
+import { SystemError } from "../../src/ffi/errno.ts";
+import { ApplianceError } from "../../src/appliance/appliance_api.ts";
+import { busy, MAPPING, MEASURED, STATUS, VERIFIED } from "./fake_appliance.ts";
+import { send, sendJson, withApi } from "./http.ts";
+
+Deno.test("GET answers version, status and mappings", () =>
+  withApi(async ({ socket }) => {
+    const version = await send(socket, "GET", "/v1/version");
+    assert.equal(version.status, 200);
+    assert.equal(version.headers["content-type"], "application/json");
+    assert.deepEqual(JSON.parse(version.text), { version: "9.9.9", api: 1, pid: Deno.pid });
+    const status = await send(socket, "GET", "/v1/status");
+    assert.deepEqual(JSON.parse(status.text), STATUS);
+    const mappings = await send(socket, "GET", "/v1/mappings");
+    assert.deepEqual(JSON.parse(mappings.text), { mappings: STATUS.mappings });
+  }));
+
+Deno.test("POST /v1/mappings maps with exactly the given fields", () =>
+  withApi(async ({ socket }, appliance) => {
+    const small = { sessname: "s", device_path: "d" };
+    const full = {
+      ...small,
+      name: "m",
+      access_mode: "ro",
+      expose: "nbd",
+      paths: ["tcp:127.0.0.1"],
+      dest_port: 1300,
+    };
+    const answer = await sendJson(socket, "POST", "/v1/mappings", small);
+    assert.equal(answer.status, 201);
+    assert.deepEqual(JSON.parse(answer.text), MAPPING);
+    await sendJson(socket, "POST", "/v1/mappings", full);
+    assert.deepEqual(appliance.calls, [["map", small], ["map", full]]);
+  }));
+
+Deno.test("DELETE unmaps the named mapping, with force only when asked", () =>
+  withApi(async ({ socket }, appliance) => {
+    const answer = await send(socket, "DELETE", "/v1/mappings/a%2Fb%21c%20%C3%A9");
+    assert.equal(answer.status, 204);
+    assert.equal(answer.text, "");
+    await send(socket, "DELETE", "/v1/mappings/m?force=false");
+    await send(socket, "DELETE", "/v1/mappings/m?force=true");
+    const expected = [["unmap", "a/b!c é", false], ["unmap", "m", false], ["unmap", "m", true]];
+    assert.deepEqual(appliance.calls, expected);
+  }));
+
+Deno.test("verify and bench pass their figures on, with the documented defaults", () =>
+  withApi(async ({ socket }, appliance) => {
+    const verified = await sendJson(socket, "POST", "/v1/mappings/m/verify", { destroyData: true });
+    assert.deepEqual(JSON.parse(verified.text), VERIFIED);
+    const measured = await sendJson(socket, "POST", "/v1/mappings/m/bench", {});
+    assert.deepEqual(JSON.parse(measured.text), MEASURED);
+    const bench = {
+      rw: "randrw",
+      blockBytes: 8192,
+      iodepth: 1,
+      runtimeMs: 500,
+      jobs: 2,
+      destroyData: true,
+    };
+    await sendJson(socket, "POST", "/v1/mappings/m/bench", bench);
+    assert.deepEqual(appliance.calls, [
+      ["verify", {
+        name: "m",
+        destroyData: true,
+        bytes: 0,
+        blockBytes: 65_536,
+        iodepth: 32,
+        seed: 1,
+      }],
+      ["bench", {
+        name: "m",
+        rw: "randread",
+        blockBytes: 4096,
+        iodepth: 32,
+        runtimeMs: 10_000,
+        jobs: 0,
+        destroyData: false,
+      }],
+      ["bench", { name: "m", ...bench }],
+    ]);
+  }));
+
+Deno.test("errors of the appliance arrive with message, errno, exit code and HTTP status", () =>
+  withApi(async ({ socket }, appliance) => {
+    const cases: [Error, number, string, number][] = [
+      [busy(), 409, "EBUSY", 1],
+      [new ApplianceError("gone", "ENOENT", 1), 404, "ENOENT", 1],
+      [new ApplianceError("twice", "EEXIST", 1), 409, "EEXIST", 1],
+      [new ApplianceError("second writer", "EPERM", 1), 403, "EPERM", 1],
+      [new ApplianceError("later", "ENOMEM", 75), 503, "ENOMEM", 75],
+      [new ApplianceError("slow", "ETIMEDOUT", 75), 504, "ETIMEDOUT", 75],
+      [new ApplianceError("odd", "EREMOTEIO", 1), 500, "EREMOTEIO", 1],
+      [new SystemError(2, "open", "/srv/x"), 404, "ENOENT", 1],
+      [new TypeError("a bug"), 500, "EIO", 1],
+    ];
+    for (const [failure, status, errno, exitCode] of cases) {
+      appliance.failure = failure;
+      const answer = await send(socket, "DELETE", "/v1/mappings/m");
+      assert.equal(answer.status, status, failure.message);
+      const expected = { error: { message: failure.message, errno, exitCode } };
+      assert.deepEqual(JSON.parse(answer.text), expected);
+    }
+    assert.equal((await send(socket, "GET", "/v1/status")).status, 500, "also when it is sync");
+  }));
