@@ -1,6 +1,7 @@
 /** Raw HTTP over a Unix socket, and an API to send it to. */
 import { request } from "node:http";
 import { ControlApi } from "../../src/appliance/control_api/control_api.ts";
+import { log } from "../../src/appliance/log.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { FakeAppliance } from "./fake_appliance.ts";
 
@@ -48,9 +49,12 @@ export async function withApi(
   const api = await ControlApi.start(`${directory.path}/run`, "9.9.9");
   const appliance = new FakeAppliance();
   api.attach(appliance);
+  const { sink } = log;
+  log.sink = () => {};
   try {
     await body(api, appliance);
   } finally {
+    log.sink = sink;
     await api.stop();
   }
 }

@@ -7,13 +7,7 @@ import { WORK, WorkQueue } from "../../src/fabric/iwarp/work_queue.ts";
 import { type Arena, plainArena } from "../../src/ring/arena.ts";
 import { Random } from "../support/random.ts";
 import { concat, immediateFrame, taggedFrame, untaggedFrame } from "./iwarp_frames.ts";
-import {
-  addressOf,
-  EXPOSED,
-  EXPOSED_BYTES,
-  ReceiverBench,
-  SEND_BYTES_MAX,
-} from "./receiver_bench.ts";
+import { addressOf, EXPOSED, EXPOSED_BYTES, ReceiverBench } from "./receiver_bench.ts";
 
 const SOURCE_AT = CONNECTION_LAYOUT.BYTES;
 const SOURCE_BYTES = 2 * EXPOSED_BYTES;
@@ -244,6 +238,5 @@ for (const crc of [false, true]) {
       }),
       { numRuns: 60 },
     );
-    assert.ok(SEND_BYTES_MAX >= 150_000);
   });
 }

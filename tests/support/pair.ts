@@ -10,13 +10,14 @@ export interface Disk {
   readonly backend: "path" | "memory";
   /** For memory only. */
   readonly sizeBytes?: number;
-  readonly ioMode?: "fileio" | "blockio";
   readonly accessMode?: "ro" | "rw";
 }
 
 /** How the two programs differ from the defaults. */
 export interface PairOptions {
   readonly disks: readonly Disk[];
+  /** How the server does file I/O; default fileio. */
+  readonly ioMode?: "fileio" | "blockio";
   /** Data-plane threads of each; default 1. */
   readonly reactors?: number;
   /** Microseconds a reactor polls before it blocks; default 0. */
@@ -31,7 +32,6 @@ export function serverConfig(directory: string, port: number, options: PairOptio
       `device_path = "${disk.name}"`,
       `backend = "${disk.backend}"`,
       ...(disk.sizeBytes === undefined ? [] : [`size = ${disk.sizeBytes}`]),
-      ...(disk.ioMode === undefined ? [] : [`io_mode = "${disk.ioMode}"`]),
     ].join("\n")
   );
   return `${nodeConfig("server", directory, options)}
@@ -39,6 +39,7 @@ export function serverConfig(directory: string, port: number, options: PairOptio
 listen = ["tcp:127.0.0.1"]
 port = ${port}
 dev_search_path = "${directory}/images"
+io_mode = "${options.ioMode ?? "fileio"}"
 
 ${exports.join("\n\n")}
 `;

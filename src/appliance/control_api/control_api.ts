@@ -12,9 +12,9 @@ import { route } from "./routes.ts";
 export class ControlApi {
   private appliance: ApplianceControl | undefined;
   private reason = "is starting";
-  private running = 0;
   private readonly server: Deno.HttpServer;
-  private readonly abort = new AbortController();
+  /** Requests under way; each of these ends one early. */
+  private readonly running = new Set<(response: Response) => void>();
 
   /**
    * Takes the socket, which also keeps a second appliance out of the folder.
@@ -34,7 +34,7 @@ export class ControlApi {
     private readonly version: string,
     readonly socket: string,
   ) {
-    this.server = listen(socket, this.abort.signal, (request) => this.answer(request));
+    this.server = listen(socket, (request) => this.answer(request));
   }
 
   /** From now on requests reach the appliance. */
@@ -51,17 +51,27 @@ export class ControlApi {
   /** Removes the socket and ends; requests under way get a moment to finish. */
   async stop(): Promise<void> {
     this.detach();
-    const timer = setTimeout(() => this.abort.abort(), STOP_TIMEOUT_MS);
+    const timer = setTimeout(() => {
+      for (const end of this.running) end(this.refusal().response());
+    }, STOP_TIMEOUT_MS);
     await this.server.shutdown();
     clearTimeout(timer);
   }
 
   private async answer(request: Request): Promise<Response> {
-    if (this.running >= REQUESTS_MAX) {
+    if (this.running.size >= REQUESTS_MAX) {
       const message = `${REQUESTS_MAX} requests are under way; try again`;
       return new ApiFailure(503, message, "EAGAIN", 75).response();
     }
-    this.running++;
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    this.running.add(resolve);
+    this.route(request).then(resolve);
+    const response = await promise;
+    this.running.delete(resolve);
+    return response;
+  }
+
+  private async route(request: Request): Promise<Response> {
     try {
       return await route(request, {
         runtimeDir: this.runtimeDir,
@@ -73,26 +83,27 @@ export class ControlApi {
       const fields = { method: request.method, status: failure.status, error: failure.message };
       log[failure.status === 500 ? "error" : "debug"]("control request failed", fields);
       return failure.response();
-    } finally {
-      this.running--;
     }
+  }
+
+  private refusal(): ApiFailure {
+    return new ApiFailure(503, `The appliance ${this.reason}; try again`, "EAGAIN", 75);
   }
 
   private attached(): ApplianceControl {
     if (this.appliance !== undefined) return this.appliance;
-    throw new ApiFailure(503, `The appliance ${this.reason}; try again`, "EAGAIN", 75);
+    throw this.refusal();
   }
 }
 
 /** The mode is right from the first moment on: nobody else can connect in between. */
 function listen(
   socket: string,
-  signal: AbortSignal,
   answer: (request: Request) => Promise<Response>,
 ): Deno.HttpServer {
   const umask = Deno.umask(0o177);
   try {
-    return Deno.serve({ path: socket, signal, onListen: () => {} }, answer);
+    return Deno.serve({ path: socket, onListen: () => {} }, answer);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ApplianceError(`Cannot listen on ${socket}: ${reason}`, "EADDRINUSE", 1);

@@ -6,6 +6,7 @@ import { connect, wantsJson } from "../connect.ts";
 import type { VerbRunner } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { refuseOverwriting } from "../overwriting.ts";
+import { printable } from "../text_table.ts";
 
 const BLOCK_BYTES_DEFAULT = 4096;
 const IODEPTH_DEFAULT = 32;
@@ -52,5 +53,6 @@ export function benchLines(result: BenchResult): string[] {
     `  latency µs: ${latency}`,
     `  ${ios} requests, ${errors} errors, ${result.entersPerIo.toFixed(3)} io_uring_enter ` +
     "per request",
+    ...(result.firstError === null ? [] : [`  first error: ${printable(result.firstError)}`]),
   ];
 }

@@ -5,6 +5,7 @@ import { connect, wantsJson } from "../connect.ts";
 import type { VerbRunner } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { refuseOverwriting } from "../overwriting.ts";
+import { printable } from "../text_table.ts";
 
 const BLOCK_BYTES_DEFAULT = 65_536;
 const IODEPTH_DEFAULT = 32;
@@ -45,6 +46,6 @@ export function verifyLines(result: VerifyResult): string[] {
       ? []
       : [`  ${badBlocks} blocks are wrong, the first at bytes ${firstBadOffsets.join(", ")}`]),
     ...(ioErrors === 0 ? [] : [`  ${ioErrors} requests failed`]),
-    ...(firstError === null ? [] : [`  first error: ${firstError}`]),
+    ...(firstError === null ? [] : [`  first error: ${printable(firstError)}`]),
   ];
 }

@@ -147,8 +147,10 @@ export class ServerPath {
     }
     const name = decodeInfoRequest(bytes);
     if (typeof name !== "string") return this.refuse("info_invalid", name.problem);
-    if (this.tickets.size !== this.cidNum) {
-      return this.refuse("info_too_early", `${this.tickets.size} of ${this.cidNum} connections`);
+    // The client may know that its last connection is accepted before our own accept returns.
+    const connections = this.tickets.size + this.accepting.size;
+    if (connections !== this.cidNum) {
+      return this.refuse("info_too_early", `${connections} of ${this.cidNum} connections`);
     }
     if (this.session.server.nameHolder(name, this.session) !== undefined) {
       return this.refuse("info_name_taken", `${name} is held by another client`);
@@ -162,7 +164,8 @@ export class ServerPath {
 
   private checkInfo(): void {
     const name = this.infoPending;
-    if (this.state !== "CONNECTING" || name === undefined || this.attachesPending > 0) return;
+    const isComplete = this.tickets.size === this.cidNum && this.attachesPending === 0;
+    if (this.state !== "CONNECTING" || name === undefined || !isComplete) return;
     const { session, memory } = this;
     this.setupTimer.cancel();
     this.state = "CONNECTED";

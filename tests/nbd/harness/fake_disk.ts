@@ -145,7 +145,8 @@ export class FakeDisk implements BlockQueue, Flushable, CompletionHandler {
     this.length = new Float64Array(count);
     this.at = new Float64Array(count);
     this.token = new Int32Array(count);
-    this.submitted = new Int32Array(count);
+    // Twice: a batch being ended is still in it while its users submit anew.
+    this.submitted = new Int32Array(2 * count);
     this.random = new Random(options.reorderSeed);
     this.handlerId = executor.ring.addHandler(this);
   }

@@ -1,0 +1,147 @@
+/**
+ * The simulated network: hosts by their address, connections between them, and everything that
+ * can go wrong with those.
+ */
+import { ERRNO } from "../../ffi/errno.ts";
+import type { Arena } from "../../ring/arena.ts";
+import type { ConnectionRequest } from "../fabric.ts";
+import { MESSAGE, readPayload, type SimMessage } from "./message.ts";
+import type { SimProcess } from "./process.ts";
+import type { SimRandom } from "./random.ts";
+import type { SimScheduler } from "./scheduler.ts";
+import type { SimConnection } from "./sim_connection.ts";
+
+/** How well the network works at the moment. */
+export interface NetworkConditions {
+  /** A message takes between these, every order of magnitude alike. */
+  delayMinMs: number;
+  delayMaxMs: number;
+  /** Chance that a connect is refused, and that it is lost and times out. */
+  refuseChance: number;
+  loseConnectChance: number;
+}
+
+/** Somebody who accepts connections. */
+export interface ListeningProcess {
+  readonly process: SimProcess;
+  onRequest(request: ConnectionRequest): void;
+}
+
+/** Longest time until a write that {@link SimNetwork.plantLateWrites} asks for arrives. */
+const LATE_WRITE_MS_MAX = 3_000;
+
+/** See the head of this file. */
+export class SimNetwork {
+  readonly conditions: NetworkConditions = {
+    delayMinMs: 0.02,
+    delayMaxMs: 0.5,
+    refuseChance: 0,
+    loseConnectChance: 0,
+  };
+  /** Connections whose ticket was not released, by their id. */
+  readonly connections = new Map<number, SimConnection>();
+  /** By `address port`. */
+  readonly listeners = new Map<string, ListeningProcess>();
+  /** What no correct program does: writes outside exposed memory, too many posts, … */
+  readonly violations: string[] = [];
+  /** A bug to be found: writes of a broken connection land after it was closed. */
+  plantLateWrites = false;
+  private readonly processes = new Map<string, SimProcess>();
+  private readonly blockedUntil = new Map<string, number>();
+  private connectionIds = 0;
+
+  constructor(readonly scheduler: SimScheduler, readonly random: SimRandom) {}
+
+  /** A number for a new connection. */
+  nextConnectionId(): number {
+    return ++this.connectionIds;
+  }
+
+  /** A host starts a process; one at a time. */
+  addProcess(process: SimProcess): void {
+    if (this.processes.get(process.address)?.isAlive) {
+      throw new Error(`Host ${process.address} runs a process already`);
+    }
+    this.processes.set(process.address, process);
+  }
+
+  /** The process that lives on a host. */
+  processAt(address: string): SimProcess | undefined {
+    const process = this.processes.get(address);
+    return process?.isAlive === true ? process : undefined;
+  }
+
+  /** How long a message that is sent now takes. */
+  delayMs(): number {
+    return this.random.spread(this.conditions.delayMinMs, this.conditions.delayMaxMs);
+  }
+
+  /** For how long nothing gets through between two hosts, from now; 0 = it does. */
+  blockedMs(from: string, to: string): number {
+    const until = this.blockedUntil.get(pairName(from, to)) ?? 0;
+    return Math.max(0, until - this.scheduler.now());
+  }
+
+  /** Nothing gets through between two hosts for a while; nobody is told. */
+  partition(a: string, b: string, durationMs: number): void {
+    this.blockedUntil.set(pairName(a, b), this.scheduler.now() + durationMs);
+  }
+
+  /** All partitions end when they had to; no new delay is added to what waits. */
+  get lastBlockedUntil(): number {
+    return Math.max(0, ...this.blockedUntil.values());
+  }
+
+  /** Breaks a connection: part of what is under way is lost, both ends hear of it in their time. */
+  reset(connection: SimConnection): void {
+    const failure = { errno: ERRNO.ECONNRESET, reason: "the connection was reset" };
+    for (const end of [connection, connection.peer]) {
+      if (!end.process.isAlive) continue;
+      end.outbound.cut(this.random.below(end.outbound.length + 1));
+      end.outbound.end(failure);
+    }
+  }
+
+  /**
+   * A process stops at once.
+   * @param isSilent its peers hear nothing (the host lost power); else their connections are reset
+   * @param keepsSent what it had sent may still arrive; else all of it is lost
+   */
+  crash(process: SimProcess, isSilent: boolean, keepsSent: boolean): void {
+    process.kill();
+    for (const [id, connection] of [...this.connections]) {
+      if (connection.process !== process) continue;
+      const { outbound } = connection;
+      outbound.cut(keepsSent ? this.random.below(outbound.length + 1) : 0);
+      if (!isSilent) outbound.end({ errno: ERRNO.ECONNRESET, reason: "the peer is gone" });
+      this.connections.delete(id);
+    }
+    for (const [name, listener] of [...this.listeners]) {
+      if (listener.process === process) this.listeners.delete(name);
+    }
+  }
+
+  /** Has `action` happen at `to` when a packet that leaves `from` now arrives. */
+  travel(from: string, to: string, action: () => void): void {
+    this.scheduler.after(this.delayMs(), () => {
+      const waitMs = this.blockedMs(from, to);
+      if (waitMs > 0) this.scheduler.after(waitMs, () => this.travel(from, to, action));
+      else action();
+    });
+  }
+
+  /** A message got lost with its connection. */
+  onLost(to: SimConnection, message: SimMessage, arena: Arena): void {
+    if (!this.plantLateWrites || message.kind !== MESSAGE.WRITE) return;
+    const bytes = readPayload(message, arena);
+    const at = to.locate(message.rkey, message.address, bytes.length);
+    if (at === undefined) return;
+    to.process.schedule(this.random.between(0, LATE_WRITE_MS_MAX), () => {
+      to.process.memory.arena.u8.set(bytes, at);
+    });
+  }
+}
+
+function pairName(a: string, b: string): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`;
+}

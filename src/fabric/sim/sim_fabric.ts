@@ -1,0 +1,226 @@
+/** The control half of the simulated carrier, in one process: listening and connecting. */
+import { ERRNO, SystemError } from "../../ffi/errno.ts";
+import type {
+  ConnectAttempt,
+  ConnectionRequest,
+  ConnectionTicket,
+  ConnectOutcome,
+  ConnectTarget,
+  Fabric,
+  FabricListener,
+  RegisteredMemory,
+} from "../fabric.ts";
+import type { ListeningProcess, SimNetwork } from "./network.ts";
+import type { SimProcess } from "./process.ts";
+import { connectionOf } from "./sim_adopter.ts";
+import { SimConnection } from "./sim_connection.ts";
+
+const PAGE_BYTES = 4096;
+
+/** A connect under way, as both ends see it. */
+interface Dial {
+  readonly process: SimProcess;
+  readonly fabric: SimFabric;
+  readonly target: ConnectTarget;
+  /** Its end was told, or nobody wants to know any more. */
+  isOver: boolean;
+  finish(outcome: ConnectOutcome): void;
+}
+
+/** See the head of this file. */
+export class SimFabric implements Fabric {
+  readonly carrier = "sim";
+  private readonly registered = new Map<number, RegisteredMemory>();
+
+  constructor(private readonly network: SimNetwork, private readonly process: SimProcess) {}
+
+  /** Ranges that were registered and not unregistered. */
+  get registrations(): Iterable<RegisteredMemory> {
+    return this.registered.values();
+  }
+
+  listen(
+    address: string,
+    port: number,
+    onRequest: (request: ConnectionRequest) => void,
+  ): FabricListener {
+    const name = `${address} ${port}`;
+    if (this.network.listeners.has(name)) {
+      throw new SystemError(ERRNO.EADDRINUSE, "listen", `sim:${name}`);
+    }
+    const { process, network } = this;
+    const listener: ListeningProcess = { process, onRequest };
+    network.listeners.set(name, listener);
+    return {
+      localAddress: `sim:${address}`,
+      port,
+      close: () => {
+        if (network.listeners.get(name) === listener) network.listeners.delete(name);
+      },
+    };
+  }
+
+  connect(target: ConnectTarget, done: (outcome: ConnectOutcome) => void): ConnectAttempt {
+    const { process, network } = this;
+    const subject = `sim:${target.destination} port ${target.port}`;
+    const fail = (errno: number, what: string) =>
+      dial.finish({ kind: "failed", failure: { errno, reason: `${subject}: ${what}` } });
+    const timer = process.clock.after(
+      target.timeoutMs,
+      () => fail(ERRNO.ETIMEDOUT, "no answer to the connect"),
+    );
+    const dial: Dial = {
+      process,
+      fabric: this,
+      target,
+      isOver: false,
+      finish: (outcome) => {
+        if (dial.isOver || !process.isAlive) return;
+        dial.isOver = true;
+        timer.cancel();
+        done(outcome);
+      },
+    };
+    if (!network.random.chance(network.conditions.loseConnectChance)) {
+      network.travel(process.address, target.destination, () => this.knock(dial, fail));
+    }
+    const cancel = () => {
+      dial.isOver = true;
+      timer.cancel();
+    };
+    return { cancel };
+  }
+
+  /** The connect arrives at the host it is for. */
+  private knock(dial: Dial, fail: (errno: number, what: string) => void): void {
+    const { network } = this;
+    const { destination, port } = dial.target;
+    // A host without a process is switched off.
+    if (dial.isOver || network.processAt(destination) === undefined) return;
+    const listener = network.listeners.get(`${destination} ${port}`);
+    if (listener === undefined || network.random.chance(network.conditions.refuseChance)) {
+      const refuse = () => fail(ERRNO.ECONNREFUSED, "connection refused");
+      return network.travel(destination, dial.process.address, refuse);
+    }
+    listener.onRequest(new SimConnectionRequest(network, dial, listener.process));
+  }
+
+  register(_ticket: ConnectionTicket, at: number, length: number): RegisteredMemory {
+    const { random } = this.network;
+    let rkey = random.u32();
+    while (rkey === 0 || this.registered.has(rkey)) rkey = random.u32();
+    // Often so high in its word that the range goes on in the next.
+    const low = random.chance(0.5) ? 2 ** 32 - 1 - random.below(length) : random.u32();
+    const memory = { at, length, rkey, address: { high: random.below(2 ** 31), low } };
+    this.registered.set(rkey, memory);
+    return memory;
+  }
+
+  unregister(memory: RegisteredMemory): void {
+    if (!this.registered.delete(memory.rkey)) {
+      throw new Error(`Key ${memory.rkey} is not registered`);
+    }
+    for (const connection of this.network.connections.values()) {
+      if (connection.process === this.process && connection.exposes(memory.rkey)) {
+        throw new Error(`Connection ${connection.id} still exposes key ${memory.rkey}`);
+      }
+    }
+  }
+
+  release(ticket: ConnectionTicket): void {
+    const connection = connectionOf(this.network, this.process, ticket);
+    if (connection.state !== "closed") {
+      throw new Error(`Connection ${connection.id} is released while ${connection.state}`);
+    }
+    this.network.connections.delete(connection.id);
+    this.process.memory.release(connection.page);
+  }
+
+  /** A new end of a connection, known by its id. @throws RangeError when the arena is full */
+  makeEnd(): SimConnection {
+    const page = this.process.memory.allocate(PAGE_BYTES, "a simulated connection");
+    const id = this.network.nextConnectionId();
+    return new SimConnection(this.network, id, this.process, page);
+  }
+}
+
+/** A connect as the listening process sees it. */
+class SimConnectionRequest implements ConnectionRequest {
+  readonly privateData: Uint8Array;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  private isAnswered = false;
+
+  constructor(
+    private readonly network: SimNetwork,
+    private readonly dial: Dial,
+    private readonly process: SimProcess,
+  ) {
+    this.privateData = dial.target.privateData.slice();
+    this.localAddress = `sim:${dial.target.destination}`;
+    this.remoteAddress = `sim:${dial.process.address}`;
+  }
+
+  accept(privateData: Uint8Array, done: Parameters<ConnectionRequest["accept"]>[1]): void {
+    this.answer();
+    const { network, dial, process } = this;
+    process.schedule(network.random.spread(0.01, 1), () => {
+      if (dial.isOver || !dial.process.isAlive) {
+        const failure = { errno: ERRNO.ECONNRESET, reason: "the peer went away" };
+        return done({ failure });
+      }
+      this.establish(privateData.slice(), done);
+    });
+  }
+
+  reject(privateData: Uint8Array): void {
+    this.answer();
+    const { network, dial, process } = this;
+    const data = privateData.slice();
+    network.travel(process.address, dial.process.address, () => {
+      dial.finish({ kind: "rejected", privateData: data });
+    });
+  }
+
+  private establish(
+    privateData: Uint8Array,
+    done: Parameters<ConnectionRequest["accept"]>[1],
+  ): void {
+    const { network, dial, process } = this;
+    let near: SimConnection;
+    let far: SimConnection;
+    try {
+      near = new SimFabric(network, process).makeEnd();
+    } catch (error) {
+      return done({ failure: { errno: ERRNO.ENOMEM, reason: String(error) } });
+    }
+    try {
+      far = dial.fabric.makeEnd();
+    } catch (error) {
+      process.memory.release(near.page);
+      return done({ failure: { errno: ERRNO.ECONNRESET, reason: String(error) } });
+    }
+    SimConnection.join(network, near, far);
+    for (const end of [near, far]) network.connections.set(end.id, end);
+    const ticketOf = (end: SimConnection) => ({
+      carrier: "sim" as const,
+      localAddress: `sim:${end.process.address}`,
+      remoteAddress: `sim:${end.peer.process.address}`,
+      details: { connection: end.id },
+    });
+    network.travel(process.address, dial.process.address, () => {
+      if (!dial.isOver && dial.process.isAlive) {
+        return dial.finish({ kind: "established", ticket: ticketOf(far), privateData });
+      }
+      if (!dial.process.isAlive) return;
+      far.discard();
+      dial.fabric.release(ticketOf(far));
+    });
+    process.schedule(network.random.spread(0.01, 1), () => done({ ticket: ticketOf(near) }));
+  }
+
+  private answer(): void {
+    if (this.isAnswered) throw new Error("A connection request was answered twice");
+    this.isAnswered = true;
+  }
+}

@@ -1,0 +1,185 @@
+/** The verbs that talk to an appliance: what they ask it, what they print, how they end. */
+import assert from "node:assert/strict";
+import type { ControlApi } from "../../src/appliance/control_api/control_api.ts";
+import { busy, FakeAppliance, MAPPING, MEASURED, STATUS } from "../control_api/fake_appliance.ts";
+import { VERIFIED } from "../control_api/fake_appliance.ts";
+import { withApi } from "../control_api/http.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+import { capture, type Captured } from "./capture.ts";
+
+const GOLDEN = new URL("./golden/", import.meta.url);
+
+function assertGolden(name: string, text: string): void {
+  const file = new URL(name, GOLDEN);
+  if (Deno.env.get("SNAP_UPDATE") === "1") Deno.writeTextFileSync(file, text);
+  else assert.equal(text, Deno.readTextFileSync(file), `SNAP_UPDATE=1 rewrites ${name}`);
+}
+
+type Ask = (...words: string[]) => Promise<Captured>;
+
+/** Runs command lines against an API with a fake appliance behind it. */
+function withAppliance(
+  body: (ask: Ask, appliance: FakeAppliance, api: ControlApi) => Promise<void>,
+): Promise<void> {
+  return withApi((api, appliance) =>
+    body((...words) => capture([...words, "--socket", api.socket]), appliance, api)
+  );
+}
+
+Deno.test("status prints tables, and nothing of what a peer sends as terminal control", () =>
+  withAppliance(async (ask) => {
+    const { code, out, err } = await ask("status");
+    assert.deepEqual([code, err], [0, ""]);
+    assertGolden("status.txt", out);
+    assert.ok(!out.includes("\u001b"));
+  }));
+
+Deno.test("status -o json prints the status as it is", () =>
+  withAppliance(async (ask) => {
+    for (const option of [["-o", "json"], ["--output=json"], ["--output", "json"]]) {
+      const { code, out } = await ask("status", ...option);
+      assert.equal(code, 0);
+      assert.deepEqual(JSON.parse(out), STATUS);
+    }
+  }));
+
+Deno.test("map sends what was given and prints the mapping", () =>
+  withAppliance(async (ask, appliance) => {
+    const small = await ask("map", "disk0.img", "--session", "backup");
+    assert.equal(small.code, 0);
+    assertGolden("map.txt", small.out);
+    const full = "map d --session s --path tcp:127.0.0.1 --port 1300 --access-mode ro --name m " +
+      "--expose nbd -o json";
+    const { out } = await ask(...full.split(" "));
+    assert.deepEqual(JSON.parse(out), MAPPING);
+    assert.deepEqual(appliance.calls, [
+      ["map", { sessname: "backup", device_path: "disk0.img" }],
+      ["map", {
+        sessname: "s",
+        device_path: "d",
+        paths: ["tcp:127.0.0.1"],
+        dest_port: 1300,
+        name: "m",
+        access_mode: "ro",
+        expose: "nbd",
+      }],
+    ]);
+  }));
+
+Deno.test("unmap names the mapping, whatever characters it has", () =>
+  withAppliance(async (ask, appliance) => {
+    assert.deepEqual(await ask("unmap", "a b!c?é%"), {
+      code: 0,
+      out: "a b!c?é%: unmapped\n",
+      err: "",
+    });
+    await ask("unmap", "m", "--force");
+    assert.deepEqual(appliance.calls, [["unmap", "a b!c?é%", false], ["unmap", "m", true]]);
+  }));
+
+Deno.test("errors of the appliance give its message and exit code", () =>
+  withAppliance(async (ask, appliance) => {
+    appliance.failure = busy();
+    assert.deepEqual(await ask("unmap", "scratch"), {
+      code: 1,
+      out: "",
+      err: "rnbd-appliance: scratch is in use; give --force\n",
+    });
+  }));
+
+Deno.test("while it starts, the exit code says try again", () =>
+  withAppliance(async (ask, _appliance, api) => {
+    api.detach();
+    const { code, err } = await ask("status");
+    assert.equal(code, 75);
+    assert.match(err, /is stopping; try again/);
+  }));
+
+Deno.test("verify without --destroy-data says what it would overwrite", () =>
+  withAppliance(async (ask, appliance) => {
+    const { code, out, err } = await ask("verify", "scratch");
+    assert.deepEqual([code, out], [64, ""]);
+    assert.match(
+      err,
+      /verify would overwrite all data of disk0\.img \(session backup, 64 MiB\); agree with --destr/,
+    );
+    assert.match((await ask("verify", "scratch", "--bytes", "1m")).err, /the first 1 MiB of disk0/);
+    assert.match((await ask("verify", "nothing")).err, /There is no mapping "nothing"/);
+    assert.deepEqual(appliance.calls, []);
+  }));
+
+Deno.test("verify reports, and fails when the data is wrong", () =>
+  withAppliance(async (ask, appliance) => {
+    const words = "verify scratch --destroy-data --bytes 1GiB --bs 4k --iodepth 8 --seed 7";
+    const good = await ask(...words.split(" "));
+    assert.equal(good.code, 0);
+    assert.equal(good.out, "scratch: ok: 1 MiB written, 1 MiB read back in 1.3 s\n");
+    assert.deepEqual(appliance.calls, [["verify", {
+      name: "scratch",
+      destroyData: true,
+      bytes: 2 ** 30,
+      blockBytes: 4096,
+      iodepth: 8,
+      seed: 7,
+    }]]);
+    appliance.verified = {
+      ...VERIFIED,
+      badBlocks: 2,
+      firstBadOffsets: [4096, 8192],
+      ioErrors: 1,
+      firstError: "EIO",
+    };
+    const bad = await ask("verify", "scratch", "--destroy-data");
+    assert.equal(bad.code, 1);
+    assertGolden("verify_bad.txt", bad.out);
+    assert.equal((await ask("verify", "scratch", "--destroy-data", "-o", "json")).code, 1);
+  }));
+
+Deno.test("bench reports; writing needs --destroy-data; errors make it fail", () =>
+  withAppliance(async (ask, appliance) => {
+    const good = await ask("bench", "scratch", "--runtime", "500ms", "--bs", "128k", "--jobs", "1");
+    assert.equal(good.code, 0);
+    assertGolden("bench.txt", good.out);
+    assert.deepEqual(appliance.calls, [["bench", {
+      name: "scratch",
+      rw: "randread",
+      blockBytes: 131_072,
+      iodepth: 32,
+      runtimeMs: 500,
+      jobs: 1,
+      destroyData: false,
+    }]]);
+    const json = await ask("bench", "scratch", "-o", "json");
+    assert.deepEqual(JSON.parse(json.out), MEASURED);
+    const refused = await ask("bench", "scratch", "--rw", "randwrite");
+    assert.equal(refused.code, 64);
+    assert.match(refused.err, /bench would overwrite all data of disk0\.img/);
+    assert.equal((await ask("bench", "scratch", "--rw", "write", "--destroy-data")).code, 0);
+    appliance.measured = { ...MEASURED, errors: 3, firstError: "EIO" };
+    const bad = await ask("bench", "scratch");
+    assert.equal(bad.code, 1);
+    assert.match(bad.out, /3 errors.*\n.*first error: EIO/);
+  }));
+
+Deno.test("no appliance at the socket: exit code 69 and how to start one", async () => {
+  await using directory = await temporaryDirectory();
+  const socket = `${directory.path}/control.sock`;
+  for (const words of ["status", "map d --session s", "unmap m", "verify m", "bench m"]) {
+    const { code, out, err } = await capture([...words.split(" "), "--socket", socket]);
+    assert.deepEqual([code, out], [69, ""], words);
+    assert.match(err, /No appliance answers at .*control\.sock \(ENOENT\); start one with /);
+  }
+});
+
+Deno.test("the socket is found by the config file; a wrong file is told", () =>
+  withAppliance(async (_ask, _appliance, api) => {
+    await using directory = await temporaryDirectory();
+    const file = `${directory.path}/c.toml`;
+    const runtimeDir = api.socket.slice(0, api.socket.lastIndexOf("/"));
+    Deno.writeTextFileSync(file, `[node]\nruntime_dir = "${runtimeDir}"\n`);
+    assert.equal((await capture(["status", "--config", file])).code, 0);
+    Deno.writeTextFileSync(file, "[node]\nreactors = 0\n");
+    const { code, err } = await capture(["status", "--config", file]);
+    assert.equal(code, 78);
+    assert.match(err, /c\.toml:2:12: node\.reactors: /);
+  }));

@@ -1,0 +1,84 @@
+/** What the command line says to words that make no sense, and what help there is. */
+import assert from "node:assert/strict";
+import { VERBS } from "../../src/cli/verbs.ts";
+import { capture } from "./capture.ts";
+
+/** `[words, message]` */
+const WRONG: readonly [string, RegExp][] = [
+  ["statsu", /^rnbd-appliance: There is no verb "statsu"; did you mean "status"\?\nSee: /],
+  ["frobnicate", /There is no verb "frobnicate"\n/],
+  ["help mapp", /There is no verb "mapp"; did you mean "map"\?/],
+  ["check", /--config FILE is missing\nSee: rnbd-appliance help check\n$/],
+  ["check --config", /--config needs a value: FILE/],
+  ["check --config a --config b", /--config is given twice/],
+  ["check --config a b", /"b" is one word too many/],
+  ["check --confg a", /check has no option "--confg"; did you mean --config\?/],
+  ["--log-level info", /--config FILE is missing/],
+  ["--config x --log-level loud", /--log-level: "loud" is unknown; use "error"/],
+  ["status -o yaml", /--output: "yaml" is unknown; use "json" or "table"/],
+  ["status -x", /status has no option "-x"/],
+  ["status extra", /"extra" is one word too many/],
+  ["status --socket a --config b", /--socket and --config both say/],
+  ["map", /DEVICE_PATH is missing: path of the device/],
+  ["map d", /--session SESSNAME is missing/],
+  ["map ../d --session s", /DEVICE_PATH: holds "\.\."/],
+  ["map d --session a.b", /--session: holds "\."/],
+  ["map d --session s --path ip:127.0.0.1", /--path: "ip:127.0.0.1" needs RDMA verbs/],
+  ["map d --session s --path 127.0.0.1", /write "tcp:127.0.0.1"/],
+  ["map d --session s --port 1", /--port says nothing without --path/],
+  ["map d --session s --path tcp:::1 --port 0", /--port: "0" is not a whole number from 1/],
+  ["map d --session s --access-mode x", /--access-mode: "x" is unknown; use "ro"/],
+  ["map d --session s --expose ublk", /--expose: "ublk" is unknown; use "auto" or "nbd"/],
+  ["unmap", /NAME is missing/],
+  ["unmap m --force=yes", /--force takes no value/],
+  ["verify m --bs 4kb", /--bs: "4kb" is no size/],
+  ["verify m --iodepth 0", /--iodepth: "0" is not a whole number from 1 to 65535/],
+  ["verify m --seed -1", /--seed: "-1" is not a whole number/],
+  ["bench m --rw randreed", /--rw: "randreed" is unknown; did you mean "randread"\?/],
+  ["bench m --runtime soon", /--runtime: "soon" is no time/],
+  ["demo --say", /demo has no option "--say"; did you mean --stay\?/],
+];
+
+for (const [words, pattern] of WRONG) {
+  Deno.test(`"${words}" is a usage error`, async () => {
+    const { code, out, err } = await capture(words.split(" "));
+    assert.equal(code, 64);
+    assert.match(err, pattern);
+    assert.equal(out, "");
+  });
+}
+
+Deno.test("no words at all show the help on standard error", async () => {
+  const { code, out, err } = await capture([]);
+  assert.equal(code, 64);
+  assert.equal(out, "");
+  assert.match(err, /usage:\n {2}rnbd-appliance --config FILE/);
+});
+
+Deno.test("every verb has help, by both ways, that names every option", async () => {
+  for (const { name, options, positionals } of VERBS) {
+    const { code, out } = await capture(["help", name]);
+    assert.equal(code, 0);
+    assert.deepEqual(await capture([name, "--help"]), { code: 0, out, err: "" });
+    for (const option of options) assert.ok(out.includes(`--${option.name}`), option.name);
+    for (const positional of positionals) assert.ok(out.includes(positional.name));
+    for (const line of out.split("\n")) assert.ok(line.length <= 80, line);
+  }
+  const general = await capture(["--help"]);
+  for (const { name } of VERBS) assert.match(general.out, new RegExp(`\\n {2}${name} `));
+});
+
+Deno.test("version says what deno.json says", async () => {
+  const { version } = JSON.parse(
+    Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)),
+  );
+  const expected = { code: 0, out: `rnbd-appliance ${version}\n`, err: "" };
+  assert.deepEqual(await capture(["version"]), expected);
+  assert.deepEqual(await capture(["--version"]), expected);
+});
+
+Deno.test("words after -- are no options", async () => {
+  const { code, err } = await capture(["unmap", "--", "--force", "x"]);
+  assert.equal(code, 64);
+  assert.match(err, /"x" is one word too many/);
+});
