@@ -5,6 +5,7 @@ import { findVerb, UsageError, VerbArguments } from "./arguments.ts";
 import { type Context, processContext, type VerbRunner } from "./context.ts";
 import { EXIT } from "./exit_codes.ts";
 import { generalHelp, PROGRAM, verbHelp } from "./help.ts";
+import { printable } from "./text_table.ts";
 
 /** Loaded when they run, so that `status` does not wait for what only `run` needs. */
 const RUNNERS: Readonly<Record<string, () => Promise<VerbRunner>>> = {
@@ -75,10 +76,10 @@ function explain(error: unknown, { terminal }: Context): number {
     return error.exitCode;
   }
   if (error instanceof ApplianceError) {
-    terminal.complain(`${PROGRAM}: ${error.message}`);
+    terminal.complain(`${PROGRAM}: ${printable(error.message)}`);
     return error.exitCode;
   }
   const message = error instanceof Error ? error.message : String(error);
-  terminal.complain(`${PROGRAM}: ${message}`);
+  terminal.complain(`${PROGRAM}: ${printable(message)}`);
   return EXIT.FAILED;
 }

@@ -57,14 +57,13 @@ export class StopSignals implements Disposable {
     };
     Deno.addSignalListener("SIGTERM", this.onSignal);
     Deno.addSignalListener("SIGINT", this.onSignal);
-    // Without a listener this signal opens V8's inspector.
+    // Without a listener this signal opens V8's inspector; it stays until the process ends.
     Deno.addSignalListener("SIGUSR1", ignore);
   }
 
   [Symbol.dispose](): void {
     Deno.removeSignalListener("SIGTERM", this.onSignal);
     Deno.removeSignalListener("SIGINT", this.onSignal);
-    Deno.removeSignalListener("SIGUSR1", ignore);
   }
 }
 

@@ -154,7 +154,7 @@ export const VERBS: readonly VerbSpec[] = [
       outputOption,
       ...connectOptions,
     ],
-    examples: ["bench scratch --rw randread --bs 4k --iodepth 32 --runtime 10"],
+    examples: ["bench scratch --rw randread --bs 4k --iodepth 32"],
   },
   {
     name: "demo",
