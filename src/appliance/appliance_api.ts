@@ -24,11 +24,13 @@ export interface Status {
   readonly rejections: Readonly<Record<string, number>>;
 }
 
+/** One thread that carries I/O. */
 export interface ReactorStatus {
   readonly index: number;
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** A device of a server that is mapped here. */
 export interface MappingStatus {
   readonly name: string;
   readonly sessname: string;
@@ -46,6 +48,7 @@ export interface MappingStatus {
   readonly next_try_ms: number | null;
 }
 
+/** One path of a session. */
 export interface PathStatus {
   readonly src_addr: string;
   readonly dst_addr: string;
@@ -55,6 +58,7 @@ export interface PathStatus {
   readonly last_error: string | null;
 }
 
+/** A session to a server. */
 export interface SessionStatus {
   readonly sessname: string;
   readonly state: "connected" | "disconnected";
@@ -64,18 +68,21 @@ export interface SessionStatus {
   readonly paths: readonly PathStatus[];
 }
 
+/** A client that has an export open. */
 export interface ExportClient {
   readonly sessname: string;
   readonly mapping_path: string;
   readonly access_mode: AccessMode;
 }
 
+/** A device of this server that is open. */
 export interface ExportStatus {
   readonly device: string;
   readonly size_bytes: number;
   readonly clients: readonly ExportClient[];
 }
 
+/** A session that a client opened here. */
 export interface ServerSessionStatus {
   readonly sessname: string;
   readonly devices: number;
@@ -95,6 +102,7 @@ export interface MapRequest {
   readonly dest_port?: number;
 }
 
+/** What `verify` takes. */
 export interface VerifyRequest {
   readonly name: string;
   readonly destroyData: boolean;
@@ -105,6 +113,7 @@ export interface VerifyRequest {
   readonly seed: number;
 }
 
+/** What `verify` found. */
 export interface VerifyResult {
   readonly name: string;
   readonly bytesWritten: number;
@@ -117,6 +126,7 @@ export interface VerifyResult {
   readonly firstError: string | null;
 }
 
+/** What `bench` takes. */
 export interface BenchRequest {
   readonly name: string;
   readonly rw: "read" | "write" | "randread" | "randwrite" | "randrw";
@@ -129,6 +139,7 @@ export interface BenchRequest {
   readonly destroyData: boolean;
 }
 
+/** What `bench` measured. */
 export interface BenchResult {
   readonly name: string;
   readonly rw: BenchRequest["rw"];

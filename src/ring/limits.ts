@@ -9,7 +9,7 @@ export const REACTOR_RING_ENTRIES = 4_096;
 /** Submission entries of main's ring: control operations are few. */
 export const CONTROL_RING_ENTRIES = 256;
 
-/** Bytes of a mailbox: a control message is at most a few KiB, and the reader empties it at once. */
+/** Bytes of a mailbox: a control message has a few KiB, and the reader empties it at once. */
 export const MAILBOX_BYTES = 1 << 20;
 
 /** Counters (64-bit floats) that one reactor can name. */

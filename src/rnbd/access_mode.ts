@@ -1,6 +1,7 @@
 /** Access modes of RNBD (rnbd-proto.h:45) and the rules of sharing (rnbd-srv.c:480-522). */
 
 export type AccessModeName = "ro" | "rw" | "migration";
+/** As on the wire. */
 export type AccessModeCode = 0 | 1 | 2;
 
 const NAMES: readonly AccessModeName[] = ["ro", "rw", "migration"];

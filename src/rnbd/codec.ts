@@ -2,6 +2,7 @@
 import type { AccessModeCode } from "./access_mode.ts";
 import { DEVICE_NAME_BYTES_MAX } from "./limits.ts";
 
+/** The unit of `sector` and of all limits, whatever the block size. */
 export const SECTOR_BYTES = 512;
 
 /** RNBD major version, the only one that travels (rnbd-proto.h:20). */

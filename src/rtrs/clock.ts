@@ -5,6 +5,7 @@ export interface Timer {
   cancel(): void;
 }
 
+/** A source of time and timers. */
 export interface Clock {
   /** Milliseconds from some fixed point, monotonic. */
   now(): number;

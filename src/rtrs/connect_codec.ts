@@ -32,6 +32,7 @@ export const CONN_RSP = {
 const UUID_BYTES = 16;
 const FIRST_CONN_BIT = 1;
 
+/** What a conn_req says. */
 export interface ConnectRequest {
   /** This connection's number on its path, 0 = the service connection. */
   readonly cid: number;
@@ -47,6 +48,7 @@ export interface ConnectRequest {
   readonly firstConn: boolean;
 }
 
+/** What a conn_rsp that accepts says. */
 export interface ConnectAccept {
   readonly queueDepth: number;
   /** Data bytes of a chunk. */

@@ -4,6 +4,7 @@
  */
 import type { Clock, Timer } from "./clock.ts";
 
+/** How often, and how patient. */
 export interface HeartbeatSettings {
   readonly intervalMs: number;
   /** Ticks without a sign of life, after the first, before the path is given up. */

@@ -1,9 +1,13 @@
 /** The configuration as the program uses it: every default filled in, every unit resolved. */
 
+/** What a mapping may do: rw is the one writer, migration lets a second one in. */
 export type AccessMode = "ro" | "rw" | "migration";
+/** How files are read: through the page cache, or past it (O_DIRECT). */
 export type IoMode = "fileio" | "blockio";
+/** How a mapping is made available on this machine. */
 export type Expose = "auto" | "ublk" | "nbd";
 
+/** `[node]` */
 export interface NodeConfig {
   readonly name: string;
   /** control.sock, nbd/ and state live here. */
@@ -16,6 +20,7 @@ export interface NodeConfig {
   readonly memoryLimitBytes: number;
 }
 
+/** `[[server.export]]` */
 export interface ExportConfig {
   /** Pattern with `*` that a device_path must match. */
   readonly devicePath: string;
@@ -30,6 +35,7 @@ export interface ExportConfig {
   readonly ioMode: IoMode | undefined;
 }
 
+/** `[server]` */
 export interface ServerConfig {
   /** `tcp:…` or `ip:…`. */
   readonly listen: readonly string[];
@@ -45,6 +51,7 @@ export interface ServerConfig {
   readonly exports: readonly ExportConfig[];
 }
 
+/** `[[session]]` */
 export interface SessionConfig {
   readonly sessname: string;
   /** "src,dst" pairs or destinations. */
@@ -61,6 +68,7 @@ export interface SessionConfig {
   readonly crc: "auto" | "on" | "off";
 }
 
+/** `[[mapping]]` */
 export interface MappingConfig {
   readonly name: string;
   readonly sessname: string;
@@ -69,6 +77,7 @@ export interface MappingConfig {
   readonly expose: Expose;
 }
 
+/** A whole config file. */
 export interface Config {
   /** The file it came from; null when made in the program. */
   readonly file: string | null;

@@ -138,7 +138,7 @@ export class ServerLane {
   /**
    * Answers a chunk's request.
    * @param errno 0 or positive
-   * @param dataAt arena offset of a READ's data: the chunk itself, or where a memory back end has it
+   * @param dataAt arena offset of a READ's data: the chunk, or where a memory back end has it
    */
   respond(chunk: number, errno: number, dataAt: number): void {
     const connection = this.owner[chunk];

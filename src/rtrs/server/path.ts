@@ -13,6 +13,7 @@ import { ServerConnection } from "./connection.ts";
 import type { ConnectRefusal } from "./server.ts";
 import { RECEIVED_COUNTER_BYTES, type ServerSession } from "./session.ts";
 
+/** States by the kernel's names; a path that is CLOSED is gone. */
 export type ServerPathState = "CONNECTING" | "CONNECTED" | "CLOSING";
 
 /** See the head of this file. */

@@ -1,0 +1,4 @@
+/** What a simulation found. */
+export class SimFailure extends Error {
+  override readonly name = "SimFailure";
+}
