@@ -1,5 +1,5 @@
 /** The appliance: serves, maps and exposes what its configuration says. */
-import { describeErrno, SystemError } from "../ffi/errno.ts";
+import { describeErrno, errnoName, SystemError } from "../ffi/errno.ts";
 import {
   ApplianceError,
   type BenchRequest,
@@ -65,7 +65,7 @@ class Appliance implements RunningAppliance {
       const next = "free the address, or change [server] listen and port";
       throw new ApplianceError(
         `${error.message}; ${next}`,
-        describeErrno(error.errno),
+        errnoName(error.errno),
         EXIT_UNAVAILABLE,
       );
     }

@@ -10,15 +10,23 @@ export interface Terminal {
 
 const encoder = new TextEncoder();
 
+/** PIPE_BUF: a pipe takes this much or nothing, so that what failed can be written again. */
+const PIECE_BYTES = 4096;
+
+const pause = new Int32Array(new SharedArrayBuffer(4));
+
 /** Writes all of `text`; a reader that went away (`… | head`) ends the writing, not the program. */
 function writeTo(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = encoder.encode(text + "\n");
-  try {
-    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
-  } catch (error) {
-    const isGone = error instanceof Deno.errors.BrokenPipe ||
-      error instanceof Deno.errors.BadResource;
-    if (!isGone) throw error;
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += stream.writeSync(bytes.subarray(at, at + PIECE_BYTES));
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) return;
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      // Somebody made the pipe non-blocking, and its reader is slow.
+      Atomics.wait(pause, 0, 0, 1);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 /** Access modes of RNBD (rnbd-proto.h:45) and the rules of sharing (rnbd-srv.c:480-522). */
 
+/** By name, as in config and status. */
 export type AccessModeName = "ro" | "rw" | "migration";
 /** As on the wire. */
 export type AccessModeCode = 0 | 1 | 2;

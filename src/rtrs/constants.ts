@@ -1,5 +1,6 @@
 /** RTRS numbers (drivers/infiniband/ulp/rtrs/rtrs-pri.h). */
 
+/** First field of every CM message, and the version that follows it. */
 export const RTRS_MAGIC = 0x1bbd;
 export const RTRS_VERSION = 0x0200;
 export const RTRS_VERSION_MAJOR = 2;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { appliance, repositoryRoot } from "../support/appliance.ts";
 import { run, tryRun, waitFor } from "../support/process.ts";
+import { requireCommand, skippable } from "../support/skip.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const FAKE = new URL("./fake_program.ts", import.meta.url).pathname;
@@ -37,6 +38,20 @@ Deno.test("a reader that goes away early is no error", async () => {
   const script = `(sleep 0.3; ${program} help map; echo "code $?" >&2) | true`;
   const { stderr } = await run("sh", ["-c", script]);
   assert.equal(stderr, "code 0\n");
+});
+
+skippable("a pipe that is non-blocking and full loses nothing", async () => {
+  const script = `import { processTerminal } from "${repositoryRoot}src/cli/terminal.ts";` +
+    `processTerminal.print("x".repeat(1_000_000));`;
+  // The reader makes its end of the pipe non-blocking for both, and starts late.
+  const reader = "import os, subprocess, sys, time\n" +
+    "r, w = os.pipe()\nos.set_blocking(w, False)\n" +
+    "p = subprocess.Popen(sys.argv[1:], stdout=w)\nos.close(w)\ntime.sleep(1)\n" +
+    "n = 0\nwhile True:\n  b = os.read(r, 65536)\n  n += len(b)\n  if not b: break\n" +
+    "print(n, p.wait())\n";
+  const python = requireCommand("python3", "python3");
+  const args = ["-c", reader, Deno.execPath(), "eval", "--no-check", script];
+  assert.equal((await run(python, args)).stdout, "1000001 0\n");
 });
 
 /** The fake program, running. */

@@ -485,14 +485,14 @@ export const ERROR_CASES: readonly ErrorCase[] = [
     name: "bits by queue_depth",
     toml: SERVER + "queue_depth = 4096\n",
     errors: [
-      "4:15: server.queue_depth: queue_depth 4096 and max_io_size 124 KiB together exceed what one RTRS message can address; use max_io_size of at most 60 KiB, or queue_depth of at most 2048",
+      "4:15: server.queue_depth: queue_depth 4096 and max_io_size 128 KiB together exceed what one RTRS message can address; use max_io_size of at most 60 KiB, or queue_depth of at most 1024",
     ],
   },
   {
     name: "bits, no size possible",
     toml: SERVER + "queue_depth = 65535\n",
     errors: [
-      "4:15: server.queue_depth: queue_depth 65535 and max_io_size 124 KiB together exceed what one RTRS message can address; use queue_depth of at most 2048",
+      "4:15: server.queue_depth: queue_depth 65535 and max_io_size 128 KiB together exceed what one RTRS message can address; use queue_depth of at most 1024",
     ],
   },
   {

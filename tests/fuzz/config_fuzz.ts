@@ -77,15 +77,28 @@ function checkErrors(text: string, error: unknown): void {
   }
 }
 
-/** Feeds `inputs` texts, made from `seed`. */
-export function run(inputs = 20_000, seed = 1): void {
+function fuzz(inputs: number, seed: number, load: (text: string) => unknown): void {
   const random = new Random(seed);
   for (let i = 0; i < inputs; i++) {
     const text = random.chance(0.5) ? randomText(random) : bentExample(random);
     try {
-      parseConfig(text, "f", ENVIRONMENT);
+      load(text);
     } catch (error) {
       checkErrors(text, error);
     }
   }
+}
+
+/** Feeds `inputs` texts, made from `seed`, to the loader. */
+export function run(inputs = 20_000, seed = 1): void {
+  fuzz(inputs, seed, (text) => parseConfig(text, "f", ENVIRONMENT));
+}
+
+/** The same with a loader that forgets one kind of value. */
+export function planted(inputs: number, seed: number): void {
+  fuzz(inputs, seed, (text) => {
+    const config = parseConfig(text, "f", ENVIRONMENT);
+    if (text.includes("%SESSNAME%")) throw new TypeError("Planted");
+    return config;
+  });
 }

@@ -130,7 +130,7 @@ class Bench {
   /** Serves one hostile client from its first byte to its last. */
   attack(random: Random): void {
     const executor = new FakeExecutor(this.arena, random);
-    const disk = this.makeDisk(executor);
+    const disk = this.makeDisk(executor, random.chance(0.5) ? 0 : 1);
     let closed = 0;
     const structured = random.chance(0.5);
     const ticket: NbdTicket = {
@@ -146,7 +146,10 @@ class Bench {
       disk as unknown as BlockQueue,
       ticket,
       this.counters,
-      () => closed++,
+      () => {
+        closed++;
+        if (disk.permitsOut !== 0) throw new Error("Closed with block requests at the disk");
+      },
     );
     const input = requestInput(random);
     executor.settle(connectionSteps(random, input, connection, disk));
@@ -156,9 +159,9 @@ class Bench {
     this.checkGuards();
   }
 
-  private makeDisk(executor: FakeExecutor): FakeDisk {
+  private makeDisk(executor: FakeExecutor, delayUs: number): FakeDisk {
     const { bufferShift } = this;
-    const disk = new FakeDisk(executor, options, this.diskMemory);
+    const disk = new FakeDisk(executor, { ...options, delayUs }, this.diskMemory);
     if (bufferShift === 0) return disk;
     const bufferOf = disk.bufferOf.bind(disk);
     disk.bufferOf = (permit) => bufferOf(permit) + (permit === PERMITS - 1 ? bufferShift : 0);

@@ -225,9 +225,10 @@ Deno.test("NbdConnection tells the device's errors as the protocol has them", as
       assert.equal(await call(TRIM, 0, 4 * KIB), NBD_ERROR.ENOTSUP);
       assert.equal(await call(WRITE_ZEROES, 0, 4 * KIB), NBD_ERROR.EIO);
       assert.equal(await call(FLUSH, 0, 0), NBD_ERROR.EPERM);
-      // A failed write with FUA must not be followed by a flush that hides it.
-      assert.equal(await call(READ, 0, 64 * KIB), 0);
+      // The failed whole read has given its buffer back.
+      assert.equal(await call(READ, MIB, 512 * KIB), 0);
     }
+    assert.equal((await client.call({ ...read, flags: DF, offset: MIB })).error, 0);
   });
 });
 
@@ -422,6 +423,24 @@ Deno.test("NbdConnection shares few permits between many clients", async () => {
       }
     }));
     for (const client of clients) client.connection.close();
+  });
+});
+
+Deno.test("NbdConnection stops reading when its requests are not taken back", async () => {
+  await withServer(fakeDiskOptions(), async (server) => {
+    using client = await RawClient.open(server.path);
+    // Their error replies are longer than what the sockets hold.
+    const requests = Array.from(
+      { length: 40_000 },
+      () => ({ command: READ, offset: 1, length: 512 }),
+    );
+    const cookies = client.sendAll(requests);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const early = server.counter("nbd_requests");
+    assert.ok(early < requests.length, `${early} requests taken without a reply being read`);
+    const sent = client.expected;
+    for (const cookie of sent) assert.equal((await client.answer(cookie)).error, NBD_ERROR.EINVAL);
+    assert.deepEqual(await cookies, sent);
   });
 });
 

@@ -144,7 +144,7 @@ export const SERVER = {
       minimum: 4 * KIB,
       maximum: 64 * MIB,
       multipleOf: 4096,
-      fallback: 124 * KIB,
+      fallback: 128 * KIB,
     }),
     ...heartbeatKeys,
   },

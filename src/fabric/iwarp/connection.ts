@@ -282,7 +282,9 @@ export class IwarpConnection
 
   onCompletion(tag: number, _argument: number, result: number): void {
     if (tag === TAG.RECEIVE) this.onReceived(result);
-    else this.onSent(result);
+    else if (tag === TAG.SEND) this.onSent(result);
+    // A Terminate may go out or not.
+    else this.sending = false;
     if (!this.deferred) this.executor.defer(this);
   }
 

@@ -10,6 +10,7 @@ import type { CompletionHandler, Ring } from "../../../src/ring/ring.ts";
 import type { Random } from "../../support/random.ts";
 
 const ECANCELED = 125;
+const ETIME = 62;
 /** More rounds than any input needs: beyond, something goes round in circles. */
 const ROUNDS_MAX = 100_000;
 
@@ -58,25 +59,22 @@ export class FakeExecutor implements Executor {
     for (let round = 0;; round++) {
       if (round > ROUNDS_MAX) throw new Error("The connection does not come to an end");
       this.tasks.run();
-      const index = this.operations.findIndex(({ opcode, cancelled }) =>
-        opcode !== OP.RECV || cancelled
-      );
-      if (index >= 0) {
-        this.play(this.operations.splice(index, 1)[0]!);
+      if (this.operations.length === 0) return;
+      const operation = this.operations.splice(this.random.below(this.operations.length), 1)[0]!;
+      if (operation.opcode !== OP.RECV || operation.cancelled) {
+        this.play(operation);
         continue;
       }
-      const receive = this.operations.pop();
-      if (receive === undefined) return;
       if (waiting === null || waiting.length === 0) waiting = input.next().value ?? null;
       // Whatever happened while the input was made has to be seen first.
       if (waiting === null || this.hungUp) {
-        this.end(receive, 0);
+        this.end(operation, 0);
         continue;
       }
-      const bytes = waiting.subarray(0, receive.length);
-      this.arena.u8.set(bytes, receive.address);
+      const bytes = waiting.subarray(0, operation.length);
+      this.arena.u8.set(bytes, operation.address);
       waiting = waiting.subarray(bytes.length);
-      this.end(receive, bytes.length);
+      this.end(operation, bytes.length);
     }
   }
 
@@ -139,11 +137,15 @@ export class FakeExecutor implements Executor {
     switch (operation.opcode) {
       case OP.SENDMSG:
         return this.playSend(operation);
+      case OP.TIMEOUT:
+        return this.end(operation, -ETIME);
       case OP.SHUTDOWN:
         this.hungUp = true;
         return this.end(operation, 0);
       case OP.CLOSE:
-        if (this.operations.length > 0) throw new Error("Closed with operations in flight");
+        if (this.operations.some(({ handlerId }) => handlerId === operation.handlerId)) {
+          throw new Error("Closed with operations in flight");
+        }
         return this.end(operation, 0);
       default:
         throw new Error(`Unexpected operation ${operation.opcode}`);

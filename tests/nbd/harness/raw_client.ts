@@ -167,6 +167,11 @@ export class RawClient implements Disposable {
     return cookies;
   }
 
+  /** Cookies of all requests that have not been answered. */
+  get expected(): number[] {
+    return [...this.pending.keys()];
+  }
+
   private expect(request: RawRequest, cookie: number): void {
     const reads = request.command === COMMAND.READ;
     const answer = {

@@ -1,0 +1,48 @@
+/** What all hosts of a simulation share. */
+import type { SimNetwork } from "../../src/fabric/sim/network.ts";
+import { SimProcess } from "../../src/fabric/sim/process.ts";
+import type { SimRandom } from "../../src/fabric/sim/random.ts";
+import type { SimScheduler } from "../../src/fabric/sim/scheduler.ts";
+import { ArenaAllocator, plainArena } from "../../src/ring/arena.ts";
+import type { DiskModel } from "./disk_model.ts";
+import { SimFailure } from "./failure.ts";
+import type { SimDisk } from "./sim_disk.ts";
+
+/** Time, network and disks, and what is expected of those. */
+export interface WorldParts {
+  readonly scheduler: SimScheduler;
+  readonly random: SimRandom;
+  readonly network: SimNetwork;
+  readonly disks: readonly SimDisk[];
+  /** One for each disk. */
+  readonly models: readonly DiskModel[];
+  /** A line for `--verbose`. */
+  log(line: string): void;
+}
+
+/** Port of the simulated server. */
+export const SERVER_PORT = 1234;
+/** Address of the simulated server; client i is `CLIENT_ADDRESS(i)`. */
+export const SERVER_ADDRESS = "server";
+
+/** Name of a disk as clients open it. */
+export function diskName(disk: number): string {
+  return `disk${disk}`;
+}
+
+/** A fresh process on a host, with an arena of its own. */
+export function startProcess(
+  parts: WorldParts,
+  address: string,
+  arenaBytes: number,
+): SimProcess {
+  const memory = new ArenaAllocator(plainArena(arenaBytes));
+  const process = new SimProcess(parts.scheduler, parts.random.fork(), address, memory);
+  parts.network.addProcess(process);
+  return process;
+}
+
+/** Fails the run unless `isTrue`. */
+export function expect(isTrue: boolean, otherwise: () => string): void {
+  if (!isTrue) throw new SimFailure(otherwise());
+}
