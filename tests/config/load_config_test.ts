@@ -56,7 +56,7 @@ device_path = "/dev/sdb"`,
     devSearchPath: "/srv/%SESSNAME%",
     ioMode: "fileio",
     queueDepth: 512,
-    maxIoBytes: 126_976,
+    maxIoBytes: 131_072,
     heartbeatIntervalMs: 5000,
     heartbeatMissedMax: 5,
     crc: "auto",
@@ -99,7 +99,7 @@ Deno.test("values at the edges are accepted", () => {
       null,
       ENVIRONMENT,
     ).server!;
-  assert.equal(server("queue_depth = 2048").queueDepth, 2048);
+  assert.equal(server("queue_depth = 1024").queueDepth, 1024);
   assert.equal(server("queue_depth = 128\nmax_io_size = '1MiB'").maxIoBytes, 2 ** 20);
   assert.equal(server("queue_depth = 2\nmax_io_size = 67108864").maxIoBytes, 2 ** 26);
   assert.equal(server("queue_depth = 32768\nmax_io_size = '4096'").queueDepth, 32_768);

@@ -45,14 +45,40 @@ Deno.test("INFO_REQ before all connections are there closes the path (CVE-2024-5
   const rig = new ServerRig();
   rig.connect().finish();
   rig.connect({ cid: 1 }).finish();
-  const third = rig.connect({ cid: 2 });
   const service = rig.adopter.connections[0]!;
   rig.sendInfo(service, "clt@srv");
-  assert.deepEqual(rig.refusals, ["info_too_early"], "the third is accepted but not there yet");
+  assert.deepEqual(rig.refusals, ["info_too_early"]);
   assert.ok(service.isClosing);
-  third.finish();
   rig.adopter.settle();
   rig.assertEmpty();
+});
+
+Deno.test("INFO_REQ that overtakes the end of the last accept waits for it", () => {
+  for (const failure of [undefined, { errno: 104, reason: "the peer went away" }]) {
+    const rig = new ServerRig();
+    for (const cid of [0, 1]) rig.connect({ cid }).finish();
+    const third = rig.connect({ cid: 2 });
+    const service = rig.adopter.connections[0]!;
+    rig.sendInfo(service, "clt@srv");
+    assert.deepEqual([rig.refusals, service.posts, service.isClosing], [[], [], false]);
+    third.finish(failure);
+    if (failure === undefined) assert.equal(service.take().kind, "send");
+    else rig.adopter.settle();
+    if (failure !== undefined) rig.assertEmpty();
+  }
+});
+
+Deno.test("of two sessions that ask for one name at the same time one gets it", () => {
+  const rig = new ServerRig({ answersAtOnce: false });
+  const first = rig.establish("name");
+  const second = rig.establish(
+    "name",
+    { sessionUuid: uuid(20), pathUuid: uuid(10) },
+    "tcp:10.0.0.3",
+  );
+  for (const reactor of rig.reactors) reactor.answer();
+  assert.deepEqual(rig.refusals, ["info_name_taken"]);
+  assert.deepEqual([first.isClosing, second.isClosing], [false, true]);
 });
 
 const wrongInfo: [string, string | Uint8Array][] = [

@@ -153,12 +153,6 @@ export class ServerPath {
     if (connections !== this.cidNum) {
       return this.refuse("info_too_early", `${connections} of ${this.cidNum} connections`);
     }
-    if (this.session.server.nameHolder(name, this.session) !== undefined) {
-      return this.refuse("info_name_taken", `${name} is held by another client`);
-    }
-    if (this.session.sessname !== undefined && this.session.sessname !== name) {
-      return this.refuse("info_invalid", `${name} for a session called ${this.session.sessname}`);
-    }
     this.infoPending = name;
     this.checkInfo();
   }
@@ -168,6 +162,12 @@ export class ServerPath {
     const isComplete = this.tickets.size === this.cidNum && this.attachesPending === 0;
     if (this.state !== "CONNECTING" || name === undefined || !isComplete) return;
     const { session, memory } = this;
+    if (session.server.nameHolder(name, session) !== undefined) {
+      return this.refuse("info_name_taken", `${name} is held by another client`);
+    }
+    if (session.sessname !== undefined && session.sessname !== name) {
+      return this.refuse("info_invalid", `${name} for a session called ${session.sessname}`);
+    }
     this.setupTimer.cancel();
     this.state = "CONNECTED";
     const isFirst = session.sessname === undefined;
