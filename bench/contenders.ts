@@ -152,18 +152,18 @@ export function benchContender(chain: Chain, settings: Settings): Contender {
     account(chain, settings.runtimeSeconds, async () => {
       const result = await requestBench(chain.client, {
         rw: job.rw,
-        blockBytes: job.blockBytes,
+        block_bytes: job.blockBytes,
         iodepth: job.iodepth,
-        runtimeMs: settings.runtimeSeconds * 1000,
+        runtime_ms: settings.runtimeSeconds * 1000,
         jobs: 0,
-        destroyData: true,
+        destroy_data: true,
       });
       if (result.errors > 0) throw new Error(`bench had ${result.errors} errors`);
       return {
         iops: result.iops,
-        bytesPerSecond: result.bytesPerSecond,
-        latencyMeanUs: result.latencyUs.mean,
-        latencyP99Us: result.latencyUs.p99,
+        bytesPerSecond: result.bytes_per_second,
+        latencyMeanUs: result.latency_us.mean,
+        latencyP99Us: result.latency_us.p99,
         clientEntersPerIo: null,
         serverEntersPerIo: null,
         clientCpuUsPerIo: null,

@@ -77,13 +77,13 @@ class Appliance implements RunningAppliance {
       version: VERSION,
       node: config.node.name,
       pid: Deno.pid,
-      uptimeMs: Math.round(performance.now() - this.startedAt),
+      uptime_ms: Math.round(performance.now() - this.startedAt),
       config: { file: config.file },
       reactors: runtime.reactors.map(({ index, counters }) => ({
         index,
         counters: counters.activity(),
       })),
-      memoryBytes: runtime.memory.usedBytes,
+      memory_bytes: runtime.memory.usedBytes,
       listeners: this.server?.listeners ?? [],
       mappings: this.client.mappingStatus(),
       sessions: this.client.sessionStatus(),
@@ -136,10 +136,10 @@ class Appliance implements RunningAppliance {
   }
 
   async verify(request: VerifyRequest): Promise<VerifyResult> {
-    if (!request.destroyData) throw destroysData(request.name);
+    if (!request.destroy_data) throw destroysData(request.name);
     const [outcome] = await this.runLoads(request.name, [{
       kind: "verify",
-      blockBytes: request.blockBytes,
+      blockBytes: request.block_bytes,
       iodepth: request.iodepth,
       bytes: request.bytes,
       seed: request.seed,
@@ -150,19 +150,19 @@ class Appliance implements RunningAppliance {
     }
     return {
       name: request.name,
-      bytesWritten: result.bytesWritten,
-      bytesRead: result.bytesRead,
-      durationMs: result.durationMs,
-      badBlocks: result.badBlocks,
-      firstBadOffsets: result.firstBadOffsets,
-      ioErrors: result.errors,
-      firstError: result.firstErrno === 0 ? null : describeErrno(result.firstErrno),
+      bytes_written: result.bytesWritten,
+      bytes_read: result.bytesRead,
+      duration_ms: result.durationMs,
+      bad_blocks: result.badBlocks,
+      first_bad_offsets: result.firstBadOffsets,
+      io_errors: result.errors,
+      first_error: result.firstErrno === 0 ? null : describeErrno(result.firstErrno),
     };
   }
 
   async bench(request: BenchRequest): Promise<BenchResult> {
     const isRead = request.rw === "read" || request.rw === "randread";
-    if (!isRead && !request.destroyData) throw destroysData(request.name);
+    if (!isRead && !request.destroy_data) throw destroysData(request.name);
     const reactors = this.runtime.reactors.length;
     const wanted = request.jobs === 0 ? reactors : Math.min(request.jobs, reactors);
     const jobs = Math.min(wanted, request.iodepth);
@@ -170,9 +170,9 @@ class Appliance implements RunningAppliance {
       kind: "bench",
       random: request.rw.startsWith("rand"),
       readShare: isRead ? 1 : request.rw === "randrw" ? 0.5 : 0,
-      blockBytes: request.blockBytes,
+      blockBytes: request.block_bytes,
       iodepth: Math.floor(request.iodepth / jobs) + (i < request.iodepth % jobs ? 1 : 0),
-      runtimeMs: request.runtimeMs,
+      runtimeMs: request.runtime_ms,
       seed: 0x2545f491 + i * 0x9e3779b1,
     }));
     const outcomes = await this.runLoads(request.name, plans);

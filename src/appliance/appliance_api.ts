@@ -9,11 +9,11 @@ export interface Status {
   readonly version: string;
   readonly node: string;
   readonly pid: number;
-  readonly uptimeMs: number;
+  readonly uptime_ms: number;
   readonly config: { readonly file: string | null };
   readonly reactors: readonly ReactorStatus[];
   /** Bytes of the arena in use: chunks, buffers, memory back ends. */
-  readonly memoryBytes: number;
+  readonly memory_bytes: number;
   readonly listeners: readonly { readonly address: string; readonly port: number }[];
   readonly mappings: readonly MappingStatus[];
   readonly sessions: readonly SessionStatus[];
@@ -105,10 +105,10 @@ export interface MapRequest {
 /** What `verify` takes. */
 export interface VerifyRequest {
   readonly name: string;
-  readonly destroyData: boolean;
+  readonly destroy_data: boolean;
   /** Bytes to cover from the start of the device; 0 = all. */
   readonly bytes: number;
-  readonly blockBytes: number;
+  readonly block_bytes: number;
   readonly iodepth: number;
   readonly seed: number;
 }
@@ -116,42 +116,42 @@ export interface VerifyRequest {
 /** What `verify` found. */
 export interface VerifyResult {
   readonly name: string;
-  readonly bytesWritten: number;
-  readonly bytesRead: number;
-  readonly durationMs: number;
+  readonly bytes_written: number;
+  readonly bytes_read: number;
+  readonly duration_ms: number;
   /** Blocks whose content was wrong, and where the first ones lie. */
-  readonly badBlocks: number;
-  readonly firstBadOffsets: readonly number[];
-  readonly ioErrors: number;
-  readonly firstError: string | null;
+  readonly bad_blocks: number;
+  readonly first_bad_offsets: readonly number[];
+  readonly io_errors: number;
+  readonly first_error: string | null;
 }
 
 /** What `bench` takes. */
 export interface BenchRequest {
   readonly name: string;
   readonly rw: "read" | "write" | "randread" | "randwrite" | "randrw";
-  readonly blockBytes: number;
+  readonly block_bytes: number;
   readonly iodepth: number;
-  readonly runtimeMs: number;
+  readonly runtime_ms: number;
   /** Reactors that generate load; 0 = all. */
   readonly jobs: number;
   /** Needed for everything that writes. */
-  readonly destroyData: boolean;
+  readonly destroy_data: boolean;
 }
 
 /** What `bench` measured. */
 export interface BenchResult {
   readonly name: string;
   readonly rw: BenchRequest["rw"];
-  readonly blockBytes: number;
+  readonly block_bytes: number;
   readonly iodepth: number;
-  readonly durationMs: number;
+  readonly duration_ms: number;
   readonly ios: number;
   readonly iops: number;
-  readonly bytesPerSecond: number;
+  readonly bytes_per_second: number;
   readonly errors: number;
-  readonly firstError: string | null;
-  readonly latencyUs: {
+  readonly first_error: string | null;
+  readonly latency_us: {
     readonly min: number;
     readonly mean: number;
     readonly p50: number;
@@ -161,7 +161,7 @@ export interface BenchResult {
     readonly max: number;
   };
   /** io_uring_enter calls of the client's reactors per I/O. */
-  readonly entersPerIo: number;
+  readonly enters_per_io: number;
 }
 
 /** An operation that was refused; `exitCode` is one of the contract's (64, 69, 75, 78, 1). */

@@ -26,15 +26,15 @@ export function combineBench(
   return {
     name: request.name,
     rw: request.rw,
-    blockBytes: request.blockBytes,
+    block_bytes: request.block_bytes,
     iodepth: request.iodepth,
-    durationMs,
+    duration_ms: durationMs,
     ios,
     iops: ios / seconds,
-    bytesPerSecond: ios * request.blockBytes / seconds,
+    bytes_per_second: ios * request.block_bytes / seconds,
     errors,
-    firstError: failed === undefined ? null : describeErrno(failed.firstErrno),
-    latencyUs: {
+    first_error: failed === undefined ? null : describeErrno(failed.firstErrno),
+    latency_us: {
       min: ios === 0 ? 0 : min,
       mean: ios === 0 ? 0 : latencySum / ios,
       p50: percentileUs(histogram, 0.5),
@@ -43,6 +43,6 @@ export function combineBench(
       p999: percentileUs(histogram, 0.999),
       max,
     },
-    entersPerIo: ios === 0 ? 0 : enters / ios,
+    enters_per_io: ios === 0 ? 0 : enters / ios,
   };
 }

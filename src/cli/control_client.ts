@@ -49,7 +49,7 @@ export class ControlClient {
       const message = `${this.socket} answered with HTTP status ${answer.status}`;
       throw new ApplianceError(message, "EPROTO", EXIT.FAILED);
     }
-    throw new ApplianceError(failure.message, failure.errno, failure.exitCode);
+    throw new ApplianceError(failure.message, failure.errno, failure.exit_code);
   }
 
   private exchange(method: string, path: string, body: unknown): Promise<Answer> {

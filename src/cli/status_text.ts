@@ -16,8 +16,8 @@ export function statusLines(status: Status): string[] {
   ];
   return [
     `node ${printable(status.node)}, version ${status.version}, pid ${status.pid}, ` +
-    `up ${duration(status.uptimeMs)}, ${status.reactors.length} reactors, ` +
-    `${roundedSize(status.memoryBytes)} in use`,
+    `up ${duration(status.uptime_ms)}, ${status.reactors.length} reactors, ` +
+    `${roundedSize(status.memory_bytes)} in use`,
     ...(status.config.file === null ? [] : [`config ${printable(status.config.file)}`]),
     listeners.length === 0 ? "serving nothing" : `serving on ${listeners.join(", ")}`,
     ...sections.flat(),

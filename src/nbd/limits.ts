@@ -1,6 +1,6 @@
 /** Bounds of the NBD exposure, each with its reason. */
 
-/** Requests of one connection at a time; twice the deepest queue that fio or QEMU use by default. */
+/** Requests of one connection at a time: twice the deepest queue that clients use by default. */
 export const REQUESTS_MAX = 256;
 
 /**

@@ -116,18 +116,18 @@ Deno.test("verify reports, and fails when the data is wrong", () =>
     assert.equal(good.out, "scratch: ok: 1 MiB written, 1 MiB read back in 1.3 s\n");
     assert.deepEqual(appliance.calls, [["verify", {
       name: "scratch",
-      destroyData: true,
+      destroy_data: true,
       bytes: 2 ** 30,
-      blockBytes: 4096,
+      block_bytes: 4096,
       iodepth: 8,
       seed: 7,
     }]]);
     appliance.verified = {
       ...VERIFIED,
-      badBlocks: 2,
-      firstBadOffsets: [4096, 8192],
-      ioErrors: 1,
-      firstError: "EIO",
+      bad_blocks: 2,
+      first_bad_offsets: [4096, 8192],
+      io_errors: 1,
+      first_error: "EIO",
     };
     const bad = await ask("verify", "scratch", "--destroy-data");
     assert.equal(bad.code, 1);
@@ -143,11 +143,11 @@ Deno.test("bench reports; writing needs --destroy-data; errors make it fail", ()
     assert.deepEqual(appliance.calls, [["bench", {
       name: "scratch",
       rw: "randread",
-      blockBytes: 131_072,
+      block_bytes: 131_072,
       iodepth: 32,
-      runtimeMs: 500,
+      runtime_ms: 500,
       jobs: 1,
-      destroyData: false,
+      destroy_data: false,
     }]]);
     const json = await ask("bench", "scratch", "-o", "json");
     assert.deepEqual(JSON.parse(json.out), MEASURED);
@@ -155,7 +155,7 @@ Deno.test("bench reports; writing needs --destroy-data; errors make it fail", ()
     assert.equal(refused.code, 64);
     assert.match(refused.err, /bench would overwrite all data of disk0\.img/);
     assert.equal((await ask("bench", "scratch", "--rw", "write", "--destroy-data")).code, 0);
-    appliance.measured = { ...MEASURED, errors: 3, firstError: "EIO" };
+    appliance.measured = { ...MEASURED, errors: 3, first_error: "EIO" };
     const bad = await ask("bench", "scratch");
     assert.equal(bad.code, 1);
     assert.match(bad.out, /3 errors.*\n.*first error: EIO/);

@@ -84,7 +84,7 @@ Deno.test("status has the fields of the contract on both sides", async () => {
   assert.equal(device.clients[0]!.access_mode, "rw");
   assert.equal(server.clients.length, 1);
   assert.equal(server.clients[0]!.devices, 2);
-  assert.ok(server.memoryBytes >= DISK_BYTES);
+  assert.ok(server.memory_bytes >= DISK_BYTES);
 
   // For people: a table with the same names, over --socket.
   const table = await applianceOk(["status", "--socket", pair.client.controlSocket]);
@@ -156,17 +156,17 @@ Deno.test("verify refuses without --destroy-data, then writes and checks the who
 
   const verify = ["verify", "disk", "--destroy-data", "-o", "json", "--bs", "16k", ...config];
   const result = JSON.parse((await applianceOk(verify)).stdout) as VerifyResult;
-  assert.equal(result.bytesWritten, DISK_BYTES);
-  assert.equal(result.bytesRead, DISK_BYTES);
-  assert.equal(result.badBlocks, 0);
-  assert.equal(result.ioErrors, 0);
+  assert.equal(result.bytes_written, DISK_BYTES);
+  assert.equal(result.bytes_read, DISK_BYTES);
+  assert.equal(result.bad_blocks, 0);
+  assert.equal(result.io_errors, 0);
   assert.notEqual(await sha256File(image), before);
   const first = await readRange(image, 0, 65_536);
   assert.ok(first.some((byte) => byte !== 0));
 
   const part = ["verify", "ram", "--destroy-data", "--bytes", "1MiB", "-o", "json", ...config];
   const some = JSON.parse((await applianceOk(part)).stdout) as VerifyResult;
-  assert.equal(some.bytesWritten, MIB);
+  assert.equal(some.bytes_written, MIB);
 });
 
 Deno.test("bench measures reads, refuses writes without --destroy-data", async () => {
@@ -178,8 +178,8 @@ Deno.test("bench measures reads, refuses writes without --destroy-data", async (
   const reads = await run("--rw", "randread", "--bs", "4k", "--iodepth", "32");
   assert.equal(reads.errors, 0);
   assert.ok(reads.ios > 100);
-  assert.ok(Math.abs(reads.bytesPerSecond / (reads.iops * 4096) - 1) < 0.01);
-  const { min, p50, p99, max } = reads.latencyUs;
+  assert.ok(Math.abs(reads.bytes_per_second / (reads.iops * 4096) - 1) < 0.01);
+  const { min, p50, p99, max } = reads.latency_us;
   assert.ok(min > 0 && min <= p50 && p50 <= p99 && p99 <= max);
 
   assert.equal((await appliance([...common, "--rw", "randwrite"])).code, USAGE);

@@ -89,9 +89,9 @@ skippable(
 
 /** What the server holds for its clients. */
 async function footprint(pair: Pair) {
-  const { memoryBytes, clients, exports } = await pair.server.status();
+  const { memory_bytes, clients, exports } = await pair.server.status();
   const openers = exports.flatMap((device) => device.clients);
-  return { memoryBytes, clients: clients.length, openers: openers.length };
+  return { memory_bytes, clients: clients.length, openers: openers.length };
 }
 
 const openCount = (pair: Pair) => openFiles(pair.server.pid).length;
@@ -99,15 +99,15 @@ const openCount = (pair: Pair) => openFiles(pair.server.pid).length;
 /** Waits until no client is left and checks that what it took is given back. */
 async function expectReleased(
   pair: Pair,
-  baseline: { memoryBytes: number; files: number },
+  baseline: { memory_bytes: number; files: number },
   withinMs: number,
 ): Promise<void> {
   let last = "";
   const isReleased = async () => {
     const files = openCount(pair);
-    const { memoryBytes, clients, openers } = await footprint(pair);
-    last = JSON.stringify({ memoryBytes, clients, openers, files, baseline });
-    return clients === 0 && openers === 0 && memoryBytes === baseline.memoryBytes &&
+    const { memory_bytes, clients, openers } = await footprint(pair);
+    last = JSON.stringify({ memory_bytes, clients, openers, files, baseline });
+    return clients === 0 && openers === 0 && memory_bytes === baseline.memory_bytes &&
       files === baseline.files;
   };
   await waitFor(isReleased, withinMs, "the server to let go").catch((error) => {
@@ -128,7 +128,7 @@ skippable("kill -9 of the client: the server lets go of everything within 5 s", 
   await sleep(500);
   // In this order: asking for the status takes a descriptor for a moment.
   const files = openCount(pair);
-  const baseline = { memoryBytes: (await footprint(pair)).memoryBytes, files };
+  const baseline = { memory_bytes: (await footprint(pair)).memory_bytes, files };
   for (let round = 0; round < 2; round++) {
     await pair.restartClient();
     const socket = await pair.client.nbdSocket("disk");

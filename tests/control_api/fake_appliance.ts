@@ -40,10 +40,10 @@ export const STATUS: Status = {
   version: "0.1.0",
   node: "store-1",
   pid: 4711,
-  uptimeMs: 63_000,
+  uptime_ms: 63_000,
   config: { file: "/etc/rnbd.toml" },
   reactors: [{ index: 0, counters: { enters: 7 } }, { index: 1, counters: { enters: 8 } }],
-  memoryBytes: 68 * 2 ** 20,
+  memory_bytes: 68 * 2 ** 20,
   listeners: [{ address: "tcp:127.0.0.1", port: 1234 }],
   mappings: [
     MAPPING,
@@ -85,29 +85,29 @@ export const STATUS: Status = {
 /** What `verify` answers. */
 export const VERIFIED: VerifyResult = {
   name: "scratch",
-  bytesWritten: 2 ** 20,
-  bytesRead: 2 ** 20,
-  durationMs: 1250,
-  badBlocks: 0,
-  firstBadOffsets: [],
-  ioErrors: 0,
-  firstError: null,
+  bytes_written: 2 ** 20,
+  bytes_read: 2 ** 20,
+  duration_ms: 1250,
+  bad_blocks: 0,
+  first_bad_offsets: [],
+  io_errors: 0,
+  first_error: null,
 };
 
 /** What `bench` answers. */
 export const MEASURED: BenchResult = {
   name: "scratch",
   rw: "randread",
-  blockBytes: 4096,
+  block_bytes: 4096,
   iodepth: 32,
-  durationMs: 2000,
+  duration_ms: 2000,
   ios: 800_000,
   iops: 400_000,
-  bytesPerSecond: 400_000 * 4096,
+  bytes_per_second: 400_000 * 4096,
   errors: 0,
-  firstError: null,
-  latencyUs: { min: 20, mean: 79.6, p50: 75, p90: 90, p99: 120, p999: 300, max: 2000 },
-  entersPerIo: 0.0625,
+  first_error: null,
+  latency_us: { min: 20, mean: 79.6, p50: 75, p90: 90, p99: 120, p999: 300, max: 2000 },
+  enters_per_io: 0.0625,
 };
 
 /** Answers every call with the constants above, or throws `failure`. */

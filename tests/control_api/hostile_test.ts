@@ -71,22 +71,22 @@ const REFUSED: readonly [string, string, unknown, number, RegExp][] = [
   ],
   ["POST", "/v1/mappings", '{"sessname":"s","device_path":"d","__proto__":{}}', 400, /is unknown/],
   ["POST", "/v1/mappings/m/verify", {}, 403, /overwrites the data of mapping "m"/],
-  ["POST", "/v1/mappings/m/verify", { destroyData: "yes" }, 400, /neither true nor false/],
-  ["POST", "/v1/mappings/m/verify", { destroyData: true, bytes: 100 }, 400, /multiple of 512/],
+  ["POST", "/v1/mappings/m/verify", { destroy_data: "yes" }, 400, /neither true nor false/],
+  ["POST", "/v1/mappings/m/verify", { destroy_data: true, bytes: 100 }, 400, /multiple of 512/],
   [
     "POST",
     "/v1/mappings/m/verify",
-    { destroyData: true, blockBytes: 0 },
+    { destroy_data: true, block_bytes: 0 },
     400,
-    /^verify: blockBytes/,
+    /^verify: block_bytes/,
   ],
-  ["POST", "/v1/mappings/m/verify", { destroyData: true, seed: -1 }, 400, /^verify: seed/],
-  ["POST", "/v1/mappings/m/verify", { destroyData: true, iodepth: 1.5 }, 400, /^verify: iodepth/],
+  ["POST", "/v1/mappings/m/verify", { destroy_data: true, seed: -1 }, 400, /^verify: seed/],
+  ["POST", "/v1/mappings/m/verify", { destroy_data: true, iodepth: 1.5 }, 400, /^verify: iodepth/],
   ["POST", "/v1/mappings/m/bench", { rw: "write" }, 403, /overwrites the data/],
   ["POST", "/v1/mappings/m/bench", { rw: "trim" }, 400, /^bench: rw: is not "read"/],
-  ["POST", "/v1/mappings/m/bench", { runtimeMs: 1e9 }, 400, /^bench: runtimeMs/],
+  ["POST", "/v1/mappings/m/bench", { runtime_ms: 1e9 }, 400, /^bench: runtime_ms/],
   ["POST", "/v1/mappings/m/bench", { jobs: 65 }, 400, /^bench: jobs/],
-  ["POST", "/v1/mappings/m/bench", { blockBytes: 1000 }, 400, /multiple of 512/],
+  ["POST", "/v1/mappings/m/bench", { block_bytes: 1000 }, 400, /multiple of 512/],
 ];
 
 Deno.test("what is wrong with a request is said, and the appliance never hears of it", () =>
@@ -99,7 +99,7 @@ Deno.test("what is wrong with a request is said, and the appliance never hears o
       const { error } = JSON.parse(answer.text);
       assert.match(error.message, pattern, label);
       assert.match(error.errno, /^E[A-Z]+$/);
-      assert.equal(error.exitCode, 64, label);
+      assert.equal(error.exit_code, 64, label);
     }
     assert.deepEqual(appliance.calls, []);
   }));
@@ -141,7 +141,7 @@ Deno.test("random JSON gets an answer that is no server error", () =>
       "bytes",
       "rw",
       "jobs",
-      "destroyData",
+      "destroy_data",
     ];
     const value = (depth: number): unknown => {
       const pick = random.below(depth > 2 ? 5 : 7);

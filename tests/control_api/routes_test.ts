@@ -48,36 +48,38 @@ Deno.test("DELETE unmaps the named mapping, with force only when asked", () =>
 
 Deno.test("verify and bench pass their figures on, with the documented defaults", () =>
   withApi(async ({ socket }, appliance) => {
-    const verified = await sendJson(socket, "POST", "/v1/mappings/m/verify", { destroyData: true });
+    const verified = await sendJson(socket, "POST", "/v1/mappings/m/verify", {
+      destroy_data: true,
+    });
     assert.deepEqual(JSON.parse(verified.text), VERIFIED);
     const measured = await sendJson(socket, "POST", "/v1/mappings/m/bench", {});
     assert.deepEqual(JSON.parse(measured.text), MEASURED);
     const bench = {
       rw: "randrw",
-      blockBytes: 8192,
+      block_bytes: 8192,
       iodepth: 1,
-      runtimeMs: 500,
+      runtime_ms: 500,
       jobs: 2,
-      destroyData: true,
+      destroy_data: true,
     };
     await sendJson(socket, "POST", "/v1/mappings/m/bench", bench);
     assert.deepEqual(appliance.calls, [
       ["verify", {
         name: "m",
-        destroyData: true,
+        destroy_data: true,
         bytes: 0,
-        blockBytes: 65_536,
+        block_bytes: 65_536,
         iodepth: 32,
         seed: 1,
       }],
       ["bench", {
         name: "m",
         rw: "randread",
-        blockBytes: 4096,
+        block_bytes: 4096,
         iodepth: 32,
-        runtimeMs: 10_000,
+        runtime_ms: 10_000,
         jobs: 0,
-        destroyData: false,
+        destroy_data: false,
       }],
       ["bench", { name: "m", ...bench }],
     ]);
@@ -96,11 +98,11 @@ Deno.test("errors of the appliance arrive with message, errno, exit code and HTT
       [new SystemError(2, "open", "/srv/x"), 404, "ENOENT", 1],
       [new TypeError("a bug"), 500, "EIO", 1],
     ];
-    for (const [failure, status, errno, exitCode] of cases) {
+    for (const [failure, status, errno, exit_code] of cases) {
       appliance.failure = failure;
       const answer = await send(socket, "DELETE", "/v1/mappings/m");
       assert.equal(answer.status, status, failure.message);
-      const expected = { error: { message: failure.message, errno, exitCode } };
+      const expected = { error: { message: failure.message, errno, exit_code } };
       assert.deepEqual(JSON.parse(answer.text), expected);
     }
     assert.equal((await send(socket, "GET", "/v1/status")).status, 500, "also when it is sync");

@@ -59,7 +59,7 @@ Deno.test("before and after the appliance, requests are told to try again", asyn
   const early = await send(api.socket, "GET", "/v1/status");
   assert.equal(early.status, 503);
   assert.match(JSON.parse(early.text).error.message, /is starting; try again/);
-  assert.equal(JSON.parse(early.text).error.exitCode, 75);
+  assert.equal(JSON.parse(early.text).error.exit_code, 75);
   assert.equal((await send(api.socket, "GET", "/v1/version")).status, 200);
   api.attach(new FakeAppliance());
   assert.equal((await send(api.socket, "GET", "/v1/status")).status, 200);

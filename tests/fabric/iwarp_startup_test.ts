@@ -163,6 +163,9 @@ Deno.test("iwarp start-up: silent peers do not keep an honest one out", async ()
   if (outcome.kind !== "established") throw new Error(JSON.stringify(outcome));
   assert.ok(rig.counted()["mpa_evicted"]! >= 5);
   await waitFor(() => ends.length === 1, () => "the server's end");
+  // The others are cut off when their time is up.
+  assert.equal((await readBytes(silent.at(-1)!)).length, 0);
+  assert.ok(rig.counted()["mpa_timeout"]! >= 1);
   listener.close();
   for (const peer of silent) peer.close();
   await rig.close(rig.adopt(outcome.ticket), ...ends);
@@ -226,10 +229,12 @@ Deno.test("iwarp start-up: a cancelled attempt says nothing and leaves nothing",
       { ...target, privateData: bytes(), timeoutMs: 5000 },
       (outcome) => outcomes.push(outcome),
     );
+    // Without the wait it is called off before there is a socket.
+    const peer = delayMs > 0 ? await listener.accept() : undefined;
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     attempt.cancel();
-    (await listener.accept().catch(() => undefined))?.close();
     await waitFor(() => rig.memory.usedBytes === used, () => "the memory to come back");
+    peer?.close();
   }
   assert.deepEqual(outcomes, []);
 });

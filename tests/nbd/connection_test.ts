@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { BLOCK_FLAG, BLOCK_OP } from "../../src/rnbd/block_queue.ts";
 import { COMMAND, COMMAND_FLAG, NBD_ERROR, TRANSMISSION_FLAG } from "../../src/nbd/protocol.ts";
+import { waitFor } from "../support/process.ts";
 import { Random } from "../support/random.ts";
 import { fakeDiskOptions, type LoggedOperation } from "./harness/fake_disk.ts";
 import { NbdServer } from "./harness/nbd_server.ts";
@@ -457,15 +458,17 @@ Deno.test("NbdConnection leaves other clients their permits when one does not re
 });
 
 Deno.test("NbdConnection.close() and drain() end connections from the server's side", async () => {
-  await withServer(fakeDiskOptions({}, { delayUs: 30_000 }), async (server) => {
+  await withServer(fakeDiskOptions({}, { delayUs: 300_000 }), async (server) => {
+    const arrived = async () => (await server.figures()).permitsOut === 1;
     using drained = await RawClient.open(server.path);
     const cookie = await drained.send({ command: READ, length: 4096 });
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await waitFor(arrived, 1000, "the request at the disk");
     server.end("drain");
     assert.equal((await drained.answer(cookie)).error, 0);
     assert.ok(await drained.isCut());
     using cut = await RawClient.open(server.path);
     await cut.send({ command: READ, length: 4096 });
+    await waitFor(arrived, 1000, "the request at the disk");
     server.end("close");
     assert.ok(await cut.isCut());
     await server.waitForNoClient();

@@ -60,7 +60,7 @@ export class ClientNode {
   private readonly reactors: ReactorNode[];
   private readonly users = new Map<DeviceQueue, Workload>();
   private isQuiet = false;
-  private isClosing = false;
+  isClosing = false;
 
   constructor(
     private readonly parts: WorldParts,
@@ -147,6 +147,11 @@ export class ClientNode {
     return this.mappings.every(({ device, isLeaving }) =>
       !isLeaving && (device === undefined || device.state === "open")
     );
+  }
+
+  /** Has all workloads start requests now. */
+  kick(): void {
+    for (const user of this.users.values()) user.kick();
   }
 
   /** No request is started from now on; `done` when none is left. */

@@ -4,6 +4,7 @@
  * as it is.
  */
 import type { SimProcess } from "../../src/fabric/sim/process.ts";
+import type { SimEvent } from "../../src/fabric/sim/scheduler.ts";
 import { ERRNO, errnoName } from "../../src/ffi/errno.ts";
 import { BLOCK_FLAG, BLOCK_OP, type BlockUser } from "../../src/rnbd/block_queue.ts";
 import type { DeviceQueue } from "../../src/rnbd/client/block_lane.ts";
@@ -26,12 +27,15 @@ export interface WorkloadTotals {
   succeeded: number;
   /** Starts of the requests that have not ended, for {@link DiskModel.forget}. */
   readonly open: Set<Request>;
+  /** Gets a line for every request and its end; undefined = nobody wants to know. */
+  readonly trace: ((line: string) => void) | undefined;
   /** A bug to be found: chance that a permit is not given back. */
   leakPermitChance: number;
 }
 
 /** A request from its submit to the release of its permit. */
 export interface Request {
+  readonly process: SimProcess;
   readonly operation: number;
   readonly flags: number;
   readonly first: number;
@@ -44,6 +48,7 @@ export interface Request {
   bufferSum: number;
 }
 
+const OPERATIONS = Object.keys(BLOCK_OP).map((name) => name.toLowerCase());
 const HOT_BLOCKS = 6;
 const RANGE_BLOCKS_MAX = 16;
 const BURST_CHANCE = 0.9;
@@ -56,6 +61,7 @@ export class Workload implements BlockUser {
   private readonly requests = new Map<number, Request>();
   private nextToken = 1;
   private isSubmitting = false;
+  private readonly pausing = new Set<SimEvent>();
   /** Slots that wait for a permit. */
   private waiting = 0;
   private whenIdle: (() => void)[] | undefined;
@@ -74,10 +80,19 @@ export class Workload implements BlockUser {
 
   /** Starts nothing more; `done` when nothing of it is left. */
   stop(done: () => void): void {
-    if (this.whenIdle !== undefined) return void this.whenIdle.push(done);
-    this.whenIdle = [done];
+    this.whenIdle ??= [];
+    this.whenIdle.push(done);
     this.queue.forget(this);
     this.checkIdle();
+  }
+
+  /** Ends all pauses now, so that there is traffic. */
+  kick(): void {
+    for (const event of this.pausing) {
+      event.cancelled = true;
+      this.begin();
+    }
+    this.pausing.clear();
   }
 
   private checkIdle(): void {
@@ -90,14 +105,18 @@ export class Workload implements BlockUser {
     const { random } = this.process;
     const isBurst = random.chance(BURST_CHANCE);
     const pauseMs = isBurst ? random.spread(0.01, 5) : -Math.log(1 - random.unit()) *
-      this.shape.pauseMs * 10;
-    this.process.schedule(pauseMs, () => this.begin());
+      this.shape.pauseMs;
+    const event = this.process.schedule(pauseMs, () => {
+      this.pausing.delete(event);
+      this.begin();
+    });
+    this.pausing.add(event);
   }
 
   private begin(): void {
     if (this.whenIdle !== undefined) return;
     if (!this.queue.isOpen && this.process.random.chance(0.9)) {
-      return this.process.schedule(CLOSED_PAUSE_MS, () => this.begin());
+      return void this.process.schedule(CLOSED_PAUSE_MS, () => this.begin());
     }
     const permit = this.queue.acquire(this);
     if (permit < 0) this.waiting++;
@@ -137,12 +156,25 @@ export class Workload implements BlockUser {
       }
     }
     const flags = isFua ? BLOCK_FLAG.FUA : 0;
-    const request = { operation, flags, first, count, permit, at, start, write, bufferSum: 0 };
+    const { process } = this;
+    const request: Request = {
+      process,
+      operation,
+      flags,
+      first,
+      count,
+      permit,
+      at,
+      start,
+      write,
+      bufferSum: 0,
+    };
     request.bufferSum = this.sum(request);
     const token = this.nextToken++;
     this.requests.set(token, request);
     this.totals.open.add(request);
     this.totals.submitted++;
+    this.trace(request, "submitted");
     this.isSubmitting = true;
     const [offset, length] = [first * blockBytes, count * blockBytes];
     const isEmpty = operation === BLOCK_OP.FLUSH;
@@ -179,6 +211,7 @@ export class Workload implements BlockUser {
     this.totals.open.delete(request!);
     this.totals.ended++;
     if (errno === 0) this.totals.succeeded++;
+    this.trace(request!, errnoName(errno));
     this.judge(request!, errno);
     request!.bufferSum = this.sum(request!);
     this.process.schedule(this.process.random.spread(0.01, 20), () => {
@@ -216,6 +249,13 @@ export class Workload implements BlockUser {
       const id = blockId(words, request.at + i * blockBytes, blockBytes, block);
       this.model.read(block, id, start, now);
     }
+  }
+
+  private trace({ operation, flags, first, count, permit, write }: Request, what: string): void {
+    this.totals.trace?.(
+      `client${this.client} ${this.model.name} permit ${permit}: ${OPERATIONS[operation]}` +
+        `${flags === 0 ? "" : " FUA"} ${first}+${count} #${write?.id ?? "-"} ${what}`,
+    );
   }
 
   private finish(request: Request): void {

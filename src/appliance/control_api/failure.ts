@@ -9,7 +9,7 @@ export interface FailureBody {
     /** Name of the errno, as ENOENT. */
     readonly errno: string;
     /** What the command line exits with. */
-    readonly exitCode: number;
+    readonly exit_code: number;
   };
 }
 
@@ -34,7 +34,7 @@ export class ApiFailure extends Error {
   /** The answer for the caller. */
   response(headers: Record<string, string> = {}): Response {
     const { message, errno, exitCode } = this;
-    const body: FailureBody = { error: { message, errno, exitCode } };
+    const body: FailureBody = { error: { message, errno, exit_code: exitCode } };
     return Response.json(body, { status: this.status, headers });
   }
 }

@@ -56,17 +56,17 @@ export function readMapRequest(body: unknown, runtimeDir: string): MapRequest {
  */
 export function readVerifyRequest(body: unknown, name: string): VerifyRequest {
   const fields = new Fields("verify", body);
-  const destroyData = fields.flag("destroyData");
+  const destroy_data = fields.flag("destroy_data");
   const bytes = fields.integer("bytes", 0, Number.MAX_SAFE_INTEGER, 0);
-  const blockBytes = readBlockBytes(fields, VERIFY_BLOCK_BYTES_DEFAULT);
+  const block_bytes = readBlockBytes(fields, VERIFY_BLOCK_BYTES_DEFAULT);
   const iodepth = fields.integer("iodepth", 1, IODEPTH_MAX, IODEPTH_DEFAULT);
   const seed = fields.integer("seed", 0, 0xffff_ffff, 1);
   fields.finish();
   if (bytes % SECTOR_BYTES !== 0) {
     throw ApiFailure.bad(`verify: bytes: ${bytes} is no multiple of ${SECTOR_BYTES}`);
   }
-  if (!destroyData) throw overwrites("verify", name);
-  return { name, destroyData, bytes, blockBytes, iodepth, seed };
+  if (!destroy_data) throw overwrites("verify", name);
+  return { name, destroy_data, bytes, block_bytes, iodepth, seed };
 }
 
 /**
@@ -76,23 +76,23 @@ export function readVerifyRequest(body: unknown, name: string): VerifyRequest {
 export function readBenchRequest(body: unknown, name: string): BenchRequest {
   const fields = new Fields("bench", body);
   const rw = fields.optionalChoice("rw", BENCH_RW) ?? "randread";
-  const blockBytes = readBlockBytes(fields, BLOCK_BYTES_DEFAULT);
+  const block_bytes = readBlockBytes(fields, BLOCK_BYTES_DEFAULT);
   const iodepth = fields.integer("iodepth", 1, IODEPTH_MAX, IODEPTH_DEFAULT);
-  const runtimeMs = fields.integer("runtimeMs", 1, BENCH_RUNTIME_MS_MAX, RUNTIME_MS_DEFAULT);
+  const runtime_ms = fields.integer("runtime_ms", 1, BENCH_RUNTIME_MS_MAX, RUNTIME_MS_DEFAULT);
   const jobs = fields.integer("jobs", 0, BENCH_JOBS_MAX, 0);
-  const destroyData = fields.flag("destroyData");
+  const destroy_data = fields.flag("destroy_data");
   fields.finish();
-  if (rw !== "read" && rw !== "randread" && !destroyData) throw overwrites(`bench ${rw}`, name);
-  return { name, rw, blockBytes, iodepth, runtimeMs, jobs, destroyData };
+  if (rw !== "read" && rw !== "randread" && !destroy_data) throw overwrites(`bench ${rw}`, name);
+  return { name, rw, block_bytes, iodepth, runtime_ms, jobs, destroy_data };
 }
 
 function readBlockBytes(fields: Fields, fallback: number): number {
-  const bytes = fields.integer("blockBytes", SECTOR_BYTES, BLOCK_BYTES_MAX, fallback);
+  const bytes = fields.integer("block_bytes", SECTOR_BYTES, BLOCK_BYTES_MAX, fallback);
   if (bytes % SECTOR_BYTES === 0) return bytes;
-  throw ApiFailure.bad(`blockBytes: ${bytes} is no multiple of ${SECTOR_BYTES}`);
+  throw ApiFailure.bad(`block_bytes: ${bytes} is no multiple of ${SECTOR_BYTES}`);
 }
 
 function overwrites(what: string, name: string): ApiFailure {
-  const message = `${what} overwrites the data of mapping "${name}"; agree with destroyData`;
+  const message = `${what} overwrites the data of mapping "${name}"; agree with destroy_data`;
   return new ApiFailure(403, message, "EPERM", 64);
 }

@@ -20,15 +20,15 @@ export const bench: VerbRunner = async (args, { terminal }) => {
   const request = {
     name: args.positional(0),
     rw: args.choice("rw", BENCH_RW) ?? "randread",
-    blockBytes: args.size("bs") ?? BLOCK_BYTES_DEFAULT,
+    block_bytes: args.size("bs") ?? BLOCK_BYTES_DEFAULT,
     iodepth: args.integer("iodepth", 1, IODEPTH_MAX) ?? IODEPTH_DEFAULT,
-    runtimeMs: args.durationMs("runtime") ?? RUNTIME_MS_DEFAULT,
+    runtime_ms: args.durationMs("runtime") ?? RUNTIME_MS_DEFAULT,
     jobs: args.integer("jobs", 0, JOBS_MAX) ?? 0,
-    destroyData: args.flag("destroy-data"),
+    destroy_data: args.flag("destroy-data"),
   };
   const client = connect(args);
   const isWriting = request.rw !== "read" && request.rw !== "randread";
-  if (isWriting && !request.destroyData) await refuseOverwriting(args, client, 0);
+  if (isWriting && !request.destroy_data) await refuseOverwriting(args, client, 0);
   const result = await client.bench(request);
   terminal.print(isJson ? JSON.stringify(result, null, 2) : benchLines(result).join("\n"));
   return result.errors === 0 ? EXIT.OK : EXIT.FAILED;
@@ -36,23 +36,23 @@ export const bench: VerbRunner = async (args, { terminal }) => {
 
 /** One line with the figures that matter most. */
 export function benchSummary(result: BenchResult): string {
-  const { iops, bytesPerSecond, latencyUs } = result;
-  return `${Math.round(iops).toLocaleString("en-US")} IOPS, ${roundedSize(bytesPerSecond)}/s, ` +
-    `latency p50 ${latencyUs.p50.toFixed(0)} µs, p99 ${latencyUs.p99.toFixed(0)} µs`;
+  const { iops, bytes_per_second, latency_us } = result;
+  return `${Math.round(iops).toLocaleString("en-US")} IOPS, ${roundedSize(bytes_per_second)}/s, ` +
+    `latency p50 ${latency_us.p50.toFixed(0)} µs, p99 ${latency_us.p99.toFixed(0)} µs`;
 }
 
 /** The result for people. */
 export function benchLines(result: BenchResult): string[] {
-  const { name, rw, blockBytes, iodepth, durationMs, ios, errors, latencyUs } = result;
+  const { name, rw, block_bytes, iodepth, duration_ms, ios, errors, latency_us } = result;
   const latency = (["min", "mean", "p50", "p90", "p99", "p999", "max"] as const)
-    .map((figure) => `${figure} ${latencyUs[figure].toFixed(0)}`).join(", ");
+    .map((figure) => `${figure} ${latency_us[figure].toFixed(0)}`).join(", ");
   return [
-    `${name}: ${rw}, ${roundedSize(blockBytes)}, depth ${iodepth}, ` +
-    `${(durationMs / 1000).toFixed(1)} s`,
+    `${name}: ${rw}, ${roundedSize(block_bytes)}, depth ${iodepth}, ` +
+    `${(duration_ms / 1000).toFixed(1)} s`,
     `  ${benchSummary(result)}`,
     `  latency µs: ${latency}`,
-    `  ${ios} requests, ${errors} errors, ${result.entersPerIo.toFixed(3)} io_uring_enter ` +
+    `  ${ios} requests, ${errors} errors, ${result.enters_per_io.toFixed(3)} io_uring_enter ` +
     "per request",
-    ...(result.firstError === null ? [] : [`  first error: ${printable(result.firstError)}`]),
+    ...(result.first_error === null ? [] : [`  first error: ${printable(result.first_error)}`]),
   ];
 }

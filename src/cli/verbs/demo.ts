@@ -74,9 +74,9 @@ async function showDemo(
   const { name, device } = mapping;
   const verified = await appliance.verify({
     name,
-    destroyData: true,
+    destroy_data: true,
     bytes: 0,
-    blockBytes: 65_536,
+    block_bytes: 65_536,
     iodepth: 32,
     seed: 1,
   });
@@ -91,7 +91,7 @@ async function showDemo(
     ["verify", verifyLines(verified).join(" ")],
     ["4 KiB random reads", `depth 32: ${benchSummary(small)}`],
     ["128 KiB random reads", `depth 16: ${benchSummary(large)}`],
-    ["system calls", `${small.entersPerIo.toFixed(3)} io_uring_enter per 4 KiB read`],
+    ["system calls", `${small.enters_per_io.toFixed(3)} io_uring_enter per 4 KiB read`],
     ["memory", `${roundedSize(Deno.memoryUsage().rss)} resident, server and client together`],
   ];
   terminal.print(formatTable([{ title: "WHAT" }, { title: "RESULT" }], rows).join("\n"));
@@ -113,11 +113,11 @@ function measure(appliance: RunningAppliance, name: string, blockBytes: number, 
   return appliance.bench({
     name,
     rw: "randread",
-    blockBytes,
+    block_bytes: blockBytes,
     iodepth,
-    runtimeMs: BENCH_RUNTIME_MS,
+    runtime_ms: BENCH_RUNTIME_MS,
     jobs: 0,
-    destroyData: false,
+    destroy_data: false,
   });
 }
 

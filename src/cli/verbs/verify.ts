@@ -17,14 +17,14 @@ export const verify: VerbRunner = async (args, { terminal }) => {
   const isJson = wantsJson(args);
   const request = {
     name: args.positional(0),
-    destroyData: args.flag("destroy-data"),
+    destroy_data: args.flag("destroy-data"),
     bytes: args.size("bytes") ?? 0,
-    blockBytes: args.size("bs") ?? BLOCK_BYTES_DEFAULT,
+    block_bytes: args.size("bs") ?? BLOCK_BYTES_DEFAULT,
     iodepth: args.integer("iodepth", 1, IODEPTH_MAX) ?? IODEPTH_DEFAULT,
     seed: args.integer("seed", 0, SEED_MAX) ?? 1,
   };
   const client = connect(args);
-  if (!request.destroyData) await refuseOverwriting(args, client, request.bytes);
+  if (!request.destroy_data) await refuseOverwriting(args, client, request.bytes);
   const result = await client.verify(request);
   terminal.print(isJson ? JSON.stringify(result, null, 2) : verifyLines(result).join("\n"));
   return isGood(result) ? EXIT.OK : EXIT.FAILED;
@@ -32,20 +32,20 @@ export const verify: VerbRunner = async (args, { terminal }) => {
 
 /** Whether everything came back as it was written. */
 export function isGood(result: VerifyResult): boolean {
-  return result.badBlocks === 0 && result.ioErrors === 0 && result.firstError === null;
+  return result.bad_blocks === 0 && result.io_errors === 0 && result.first_error === null;
 }
 
 /** The result for people. */
 export function verifyLines(result: VerifyResult): string[] {
-  const { bytesWritten, bytesRead, badBlocks, firstBadOffsets, ioErrors, firstError } = result;
-  const seconds = (result.durationMs / 1000).toFixed(1);
+  const { bytes_written, bytes_read, bad_blocks, first_bad_offsets, io_errors, first_error } = result;
+  const seconds = (result.duration_ms / 1000).toFixed(1);
   return [
-    `${result.name}: ${isGood(result) ? "ok" : "FAILED"}: ${roundedSize(bytesWritten)} written, ` +
-    `${roundedSize(bytesRead)} read back in ${seconds} s`,
-    ...(badBlocks === 0
+    `${result.name}: ${isGood(result) ? "ok" : "FAILED"}: ${roundedSize(bytes_written)} written, ` +
+    `${roundedSize(bytes_read)} read back in ${seconds} s`,
+    ...(bad_blocks === 0
       ? []
-      : [`  ${badBlocks} blocks are wrong, the first at bytes ${firstBadOffsets.join(", ")}`]),
-    ...(ioErrors === 0 ? [] : [`  ${ioErrors} requests failed`]),
-    ...(firstError === null ? [] : [`  first error: ${printable(firstError)}`]),
+      : [`  ${bad_blocks} blocks are wrong, the first at bytes ${first_bad_offsets.join(", ")}`]),
+    ...(io_errors === 0 ? [] : [`  ${io_errors} requests failed`]),
+    ...(first_error === null ? [] : [`  first error: ${printable(first_error)}`]),
   ];
 }

@@ -15,8 +15,8 @@ export const SEND_PIECES_MAX = 1_000;
 /** Payload up to this is copied next to its header: cheaper than a piece of its own. */
 export const INLINE_PAYLOAD_MAX_BYTES = 128;
 
-/** Payload of one frame: 124 KiB make two; the length field and RFC 5044 allow 64,750. */
-export const FRAME_PAYLOAD_MAX_BYTES = 62 * 1024;
+/** Payload of one frame: the length field and RFC 5044 allow 64,750; 128 KiB leave 1,600 over. */
+export const FRAME_PAYLOAD_MAX_BYTES = 64_736;
 
 /** A SEND in several frames is put together here: the longest INFO_RSP (65,535 chunks) fits. */
 export const REASSEMBLY_BYTES = 1024 * 1024;
@@ -25,10 +25,11 @@ export const REASSEMBLY_BYTES = 1024 * 1024;
 export const DIRECT_RECEIVE_MIN_BYTES = 16 * 1024;
 
 /**
- * Bytes received behind a directly placed payload, and before the next one: its CRC, an
- * immediate, and the header of the next write; more would be payload that has to be copied.
+ * Bytes received behind a directly placed payload: its CRC, the header of the next frame or a
+ * whole short last one (1,600 bytes of payload), an immediate, the header of the next write. More
+ * would be payload that has to be copied; less, one more receive for each message.
  */
-export const DIRECT_RECEIVE_TAIL_BYTES = 52;
+export const DIRECT_RECEIVE_TAIL_BYTES = 2_048;
 
 /** Factor by which the staging receive grows back after large payloads ended. */
 export const STAGING_LIMIT_GROWTH = 4;

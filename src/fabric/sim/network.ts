@@ -47,7 +47,8 @@ export class SimNetwork {
   /** A bug to be found: writes of a broken connection land after it was closed. */
   plantLateWrites = false;
   private readonly processes = new Map<string, SimProcess>();
-  private readonly blockedUntil = new Map<string, number>();
+  /** Partitions, past ones too: from when to when. */
+  private readonly blocked = new Map<string, { readonly from: number; readonly until: number }>();
   private connectionIds = 0;
 
   constructor(readonly scheduler: SimScheduler, readonly random: SimRandom) {}
@@ -78,18 +79,29 @@ export class SimNetwork {
 
   /** For how long nothing gets through between two hosts, from now; 0 = it does. */
   blockedMs(from: string, to: string): number {
-    const until = this.blockedUntil.get(pairName(from, to)) ?? 0;
+    const until = this.blocked.get(pairName(from, to))?.until ?? 0;
     return Math.max(0, until - this.scheduler.now());
   }
 
-  /** Nothing gets through between two hosts for a while; nobody is told. */
-  partition(a: string, b: string, durationMs: number): void {
-    this.blockedUntil.set(pairName(a, b), this.scheduler.now() + durationMs);
+  /** For how long nothing has got through between two hosts; 0 = it does. */
+  silentMs(a: string, b: string): number {
+    if (this.blockedMs(a, b) === 0) return 0;
+    return this.scheduler.now() - this.blocked.get(pairName(a, b))!.from;
   }
 
-  /** All partitions end when they had to; no new delay is added to what waits. */
+  /** Nothing gets through between two hosts for a while, at least; nobody is told. */
+  partition(a: string, b: string, durationMs: number): void {
+    const now = this.scheduler.now();
+    const name = pairName(a, b);
+    const earlier = this.blocked.get(name);
+    const isOn = earlier !== undefined && earlier.until > now;
+    const until = Math.max(now + durationMs, isOn ? earlier.until : 0);
+    this.blocked.set(name, { from: isOn ? earlier.from : now, until });
+  }
+
+  /** When the last partition ends. */
   get lastBlockedUntil(): number {
-    return Math.max(0, ...this.blockedUntil.values());
+    return Math.max(0, ...[...this.blocked.values()].map(({ until }) => until));
   }
 
   /** Breaks a connection: part of what is under way is lost, both ends hear of it in their time. */

@@ -5,7 +5,7 @@
 import type { ArenaAllocator } from "../../ring/arena.ts";
 import { DeferredTasks, type Flushable } from "../../ring/executor.ts";
 import type { SimRandom } from "./random.ts";
-import type { SimScheduler } from "./scheduler.ts";
+import type { SimEvent, SimScheduler } from "./scheduler.ts";
 
 /** The end of a batch comes this long after the first event of it, at most. */
 const BATCH_MS_MAX = 0.02;
@@ -15,6 +15,8 @@ export class SimProcess {
   isAlive = true;
   /** Timers that were set and have neither fired nor been cancelled. */
   timers = 0;
+  /** When the last message of each host arrived, by its address. */
+  readonly heardFrom = new Map<string, number>();
   /** The clock of the state machines: the scheduler's time, while the process lives. */
   readonly clock = {
     now: () => this.scheduler.now(),
@@ -30,8 +32,8 @@ export class SimProcess {
   ) {}
 
   /** Has `action` happen unless the process was killed by then. */
-  schedule(delayMs: number, action: () => void): void {
-    this.scheduler.after(delayMs, () => {
+  schedule(delayMs: number, action: () => void): SimEvent {
+    return this.scheduler.after(delayMs, () => {
       if (this.isAlive) action();
     });
   }

@@ -38,6 +38,12 @@ export const IO_COUNTERS = [
 ] as const;
 const COUNT = { READS: 0, WRITES: 2, OTHERS: 4, ERRORS: 5 } as const;
 
+/**
+ * What follows the first operation of a request: a write follows its flush (PREFLUSH), a flush
+ * follows a discard or zeroing that must be on the medium (FUA).
+ */
+const STEP = { NONE: 0, WRITE: 1, WRITE_FUA: 2, FLUSH: 3 } as const;
+
 /** A device that the session has open. */
 interface OpenedDevice {
   readonly queue: BackendQueue;
@@ -54,8 +60,8 @@ export class IoLane implements ServerLaneUser, BackendHandler {
   /** Per chunk: the device that works on it, and where a READ's data lies. */
   private readonly deviceOf: (OpenedDevice | undefined)[];
   private readonly dataAt: Float64Array;
-  /** Per chunk: a write that waits for the flush in front of it (PREFLUSH). */
-  private readonly afterFlush: Uint8Array;
+  /** Per chunk: the second operation of a request that needs two. */
+  private readonly nextStep: Uint8Array;
   private readonly offsetOf: Float64Array;
   private readonly lengthOf: Uint32Array;
 
@@ -68,7 +74,7 @@ export class IoLane implements ServerLaneUser, BackendHandler {
     const depth = setup.queueDepth;
     this.deviceOf = new Array<OpenedDevice | undefined>(depth).fill(undefined);
     this.dataAt = new Float64Array(depth);
-    this.afterFlush = new Uint8Array(depth);
+    this.nextStep = new Uint8Array(depth);
     this.offsetOf = new Float64Array(depth);
     this.lengthOf = new Uint32Array(depth);
   }
@@ -127,13 +133,14 @@ export class IoLane implements ServerLaneUser, BackendHandler {
       counters[at + COUNT.WRITES]!++;
       counters[at + COUNT.WRITES + 1]! += length;
       if (!this.io.preflush) return queue.write(chunk, offset, length, chunkAt, fua);
-      this.afterFlush[chunk] = fua ? 2 : 1;
+      this.nextStep[chunk] = fua ? STEP.WRITE_FUA : STEP.WRITE;
       this.offsetOf[chunk] = offset;
       this.lengthOf[chunk] = length;
       return queue.flush(chunk);
     }
     counters[at + COUNT.OTHERS]!++;
     if (operation === BLOCK_OP.FLUSH) return queue.flush(chunk);
+    if (fua) this.nextStep[chunk] = STEP.FLUSH;
     if (operation === BLOCK_OP.DISCARD) return queue.discard(chunk, offset, length);
     if (operation === BLOCK_OP.WRITE_ZEROES) {
       return queue.writeZeroes(chunk, offset, length, mayUnmap);
@@ -143,14 +150,13 @@ export class IoLane implements ServerLaneUser, BackendHandler {
 
   onBackendDone(slot: number, errno: number): void {
     const device = this.deviceOf[slot]!;
-    const pending = this.afterFlush[slot]!;
-    if (pending !== 0) {
-      this.afterFlush[slot] = 0;
-      if (errno === 0) {
-        const at = this.dataAt[slot]!;
-        device.queue.write(slot, this.offsetOf[slot]!, this.lengthOf[slot]!, at, pending === 2);
-        return;
-      }
+    const step = this.nextStep[slot]!;
+    this.nextStep[slot] = STEP.NONE;
+    if (step !== STEP.NONE && errno === 0) {
+      if (step === STEP.FLUSH) return device.queue.flush(slot);
+      const at = this.dataAt[slot]!;
+      const isFua = step === STEP.WRITE_FUA;
+      return device.queue.write(slot, this.offsetOf[slot]!, this.lengthOf[slot]!, at, isFua);
     }
     this.deviceOf[slot] = undefined;
     if (errno !== 0) this.host.arena.f64[this.host.ioCountersIndex + COUNT.ERRORS]!++;

@@ -1,0 +1,170 @@
+/** The faults of a simulation, one kind a function; {@link injectFault} picks one. */
+import type { SimRandom } from "../../src/fabric/sim/random.ts";
+import { clientName } from "./client_node.ts";
+import type { World } from "./world.ts";
+import { SERVER_ADDRESS } from "./world_parts.ts";
+
+type Fault = (world: World, random: SimRandom) => void;
+
+function pickClient(world: World, random: SimRandom): number {
+  return random.below(world.clients.length);
+}
+
+const resetConnection: Fault = (world, random) => {
+  const connections = [...world.parts.network.connections.values()];
+  if (connections.length === 0) return;
+  const connection = random.pick(connections);
+  world.parts.log(`fault: connection ${connection.id} of ${connection.process.address} is reset`);
+  world.parts.network.reset(connection);
+};
+
+const partition: Fault = (world, random) => {
+  const durationMs = random.spread(20, 60_000);
+  world.partition(pickClient(world, random), durationMs);
+};
+
+const crashServer: Fault = (world, random) => {
+  world.crashServer(random.chance(0.5), random.spread(20, 20_000));
+};
+
+const stopServer: Fault = (world, random) => world.stopServer(random.spread(20, 5_000));
+
+const crashClient: Fault = (world, random) => {
+  world.crashClient(pickClient(world, random), random.chance(0.5), random.spread(20, 20_000));
+};
+
+const stopClient: Fault = (world, random) => {
+  world.stopClient(pickClient(world, random), random.spread(20, 5_000));
+};
+
+/** Changes something for a while. */
+function during(
+  name: string,
+  change: (world: World, random: SimRandom) => void,
+  undo: (world: World) => void,
+): Fault {
+  return (world, random) => {
+    const durationMs = random.spread(100, 20_000);
+    world.parts.log(`fault: ${name} for ${durationMs.toFixed(0)} ms`);
+    change(world, random);
+    world.parts.scheduler.after(durationMs, () => undo(world));
+  };
+}
+
+const slowNetwork = during("slow network", ({ parts }, random) => {
+  parts.network.conditions.delayMaxMs = random.spread(5, 2_000);
+}, ({ parts }) => {
+  parts.network.conditions.delayMaxMs = 0.5;
+});
+
+const refusedConnects = during("refused connects", ({ parts }) => {
+  parts.network.conditions.refuseChance = 0.5;
+}, ({ parts }) => {
+  parts.network.conditions.refuseChance = 0;
+});
+
+const lostConnects = during("lost connects", ({ parts }) => {
+  parts.network.conditions.loseConnectChance = 0.5;
+}, ({ parts }) => {
+  parts.network.conditions.loseConnectChance = 0;
+});
+
+const slowDisks = during("slow disks", ({ parts }, random) => {
+  const latencyMaxMs = random.spread(100, 30_000);
+  for (const disk of parts.disks) disk.conditions.latencyMaxMs = latencyMaxMs;
+}, ({ parts }) => {
+  for (const disk of parts.disks) disk.conditions.latencyMaxMs = 10;
+});
+
+const failingDisks = during("failing disks", ({ parts }, random) => {
+  const errorChance = random.pick([0.05, 0.5, 1]);
+  for (const disk of parts.disks) disk.conditions.errorChance = errorChance;
+}, ({ parts }) => {
+  for (const disk of parts.disks) disk.conditions.errorChance = 0;
+});
+
+const fullDisks = during("full disks", ({ parts }) => {
+  for (const disk of parts.disks) disk.conditions.noSpaceChance = 0.7;
+}, ({ parts }) => {
+  for (const disk of parts.disks) disk.conditions.noSpaceChance = 0;
+});
+
+const failingOpens = during("failing opens", ({ opener }, random) => {
+  opener.failChance = 0.5;
+  opener.delayMaxMs = random.spread(1, 2_000);
+}, ({ opener }) => {
+  opener.failChance = 0;
+  opener.delayMaxMs = 1;
+});
+
+const remap: Fault = (world, random) => {
+  const client = world.clients[pickClient(world, random)];
+  if (client === undefined) return;
+  const mapping = random.pick(client.mappings);
+  const pauseMs = random.chance(0.5) ? 0 : random.spread(1, 3_000);
+  const mapAgain = () =>
+    client.process.schedule(pauseMs, () => {
+      client.map(mapping);
+    });
+  if (mapping.device === undefined) client.map(mapping);
+  else client.unmap(mapping, mapAgain);
+};
+
+const retryNow: Fault = (world, random) => {
+  const client = world.clients[pickClient(world, random)];
+  client?.session.retryNow();
+};
+
+const FAULTS: readonly (readonly [number, Fault])[] = [
+  [20, resetConnection],
+  [8, partition],
+  [8, crashServer],
+  [4, stopServer],
+  [6, crashClient],
+  [4, stopClient],
+  [6, slowNetwork],
+  [3, refusedConnects],
+  [3, lostConnects],
+  [6, slowDisks],
+  [6, failingDisks],
+  [3, fullDisks],
+  [4, failingOpens],
+  [20, remap],
+  [4, retryNow],
+];
+const WEIGHTS = FAULTS.reduce((sum, [weight]) => sum + weight, 0);
+
+/** Lets something go wrong now, and often something else right after it. */
+export function injectFault(world: World, random: SimRandom): void {
+  let dice = random.below(WEIGHTS);
+  for (const [weight, fault] of FAULTS) {
+    dice -= weight;
+    if (dice >= 0) continue;
+    fault(world, random);
+    break;
+  }
+  if (!random.chance(0.3)) return;
+  const soonMs = random.spread(0.05, 2_000);
+  world.parts.scheduler.after(soonMs, () => {
+    if (world.hasFaults) injectFault(world, random);
+  });
+}
+
+/** The network and disks work well again. */
+export function mendEverything({ parts, opener }: World): void {
+  Object.assign(parts.network.conditions, {
+    delayMaxMs: 0.5,
+    refuseChance: 0,
+    loseConnectChance: 0,
+  });
+  for (const disk of parts.disks) {
+    Object.assign(disk.conditions, { latencyMaxMs: 10, errorChance: 0, noSpaceChance: 0 });
+  }
+  Object.assign(opener, { failChance: 0, delayMaxMs: 1 });
+}
+
+/** How a partition is described in the log. */
+export function describePartition(client: number, durationMs: number): string {
+  return `fault: nothing between ${clientName(client)} and ${SERVER_ADDRESS} for ` +
+    `${durationMs.toFixed(0)} ms`;
+}

@@ -1,0 +1,379 @@
+/**
+ * One simulation: clients, a server and disks, first with faults, then without, then in peace.
+ * Throws a {@link SimFailure} as soon as something is not as it must be.
+ */
+import { SimNetwork } from "../../src/fabric/sim/network.ts";
+import { SimRandom } from "../../src/fabric/sim/random.ts";
+import { SimScheduler } from "../../src/fabric/sim/scheduler.ts";
+import type { FabricFailure } from "../../src/fabric/fabric.ts";
+import { BLOCK_OP, type BlockUser } from "../../src/rnbd/block_queue.ts";
+import type { DeviceQueue } from "../../src/rnbd/client/block_lane.ts";
+import { blockId } from "./block_pattern.ts";
+import { clientName, ClientNode } from "./client_node.ts";
+import { DiskModel } from "./disk_model.ts";
+import { describePartition, injectFault, mendEverything } from "./faults.ts";
+import { type OpenerConditions, ServerNode, type ServerShape } from "./server_node.ts";
+import { SimDisk } from "./sim_disk.ts";
+import type { WorkloadTotals } from "./workload.ts";
+import { diskName, expect, SERVER_ADDRESS, type WorldParts } from "./world_parts.ts";
+import { serverShape, type WorldShape, worldShape } from "./world_shape.ts";
+
+/** Bugs to be found: each is a switch in the simulation, never in the program. */
+export interface Plants {
+  lostWriteChance?: number;
+  staleReadChance?: number;
+  leakPermitChance?: number;
+  lateWrites?: boolean;
+}
+
+/** What a run was like. */
+export interface WorldResult {
+  readonly traceHash: number;
+  readonly events: number;
+  readonly requests: number;
+  readonly succeeded: number;
+  readonly virtualMs: number;
+}
+
+/** Ticks from the last sign of life until a heartbeat gives up, at most. */
+const HEARTBEAT_TICKS_MAX = 7;
+/** Everything must be open this long after the last fault. */
+const LIVENESS_MS = 200_000;
+/** Requests must end, and closing must be done, this long after it was asked for. */
+const PEACE_MS = 60_000;
+const SLICE_MS = 250;
+const EVENTS_MAX = 3_000_000;
+
+/** See the head of this file. */
+export class World {
+  readonly parts: WorldParts;
+  readonly shape: WorldShape;
+  readonly clients: (ClientNode | undefined)[] = [];
+  readonly opener: OpenerConditions = { failChance: 0, delayMaxMs: 1 };
+  server: ServerNode | undefined;
+  hasFaults = true;
+  private readonly random: SimRandom;
+  private readonly totals: WorkloadTotals;
+  private serverShape: ServerShape;
+  private isServerStopping = false;
+
+  constructor(readonly seed: number, plants: Plants, onLine: ((line: string) => void) | undefined) {
+    this.random = new SimRandom(seed);
+    this.shape = worldShape(this.random.fork());
+    const scheduler = new SimScheduler();
+    const network = new SimNetwork(scheduler, this.random.fork());
+    network.plantLateWrites = plants.lateWrites ?? false;
+    const disks = this.shape.disks.map(({ blockCount, blockBytes, writeCache }) => {
+      const disk = new SimDisk(this.random.fork(), blockCount, blockBytes, writeCache);
+      disk.plants.lostWriteChance = plants.lostWriteChance ?? 0;
+      disk.plants.staleReadChance = plants.staleReadChance ?? 0;
+      return disk;
+    });
+    const models = this.shape.disks.map(({ blockCount, writeCache }, i) =>
+      new DiskModel(diskName(i), blockCount, writeCache)
+    );
+    const log = (line: string) => onLine?.(`${scheduler.now().toFixed(3).padStart(12)} ${line}`);
+    this.totals = {
+      submitted: 0,
+      ended: 0,
+      succeeded: 0,
+      open: new Set(),
+      trace: onLine === undefined ? undefined : log,
+      leakPermitChance: plants.leakPermitChance ?? 0,
+    };
+    this.parts = { scheduler, random: this.random.fork(), network, disks, models, log };
+    this.serverShape = this.shape.server;
+  }
+
+  /** Runs everything. @throws SimFailure */
+  run(): WorldResult {
+    this.startServer();
+    this.shape.clients.forEach((_, i) => this.startClient(i));
+    this.runWithFaults();
+    this.recover();
+    this.comeToRest();
+    this.closeAll();
+    const { scheduler } = this.parts;
+    return {
+      traceHash: scheduler.traceHash,
+      events: scheduler.executed,
+      requests: this.totals.submitted,
+      succeeded: this.totals.succeeded,
+      virtualMs: scheduler.now(),
+    };
+  }
+
+  // Phases.
+
+  private runWithFaults(): void {
+    const { scheduler } = this.parts;
+    const random = this.random.fork();
+    const { faultsMs, faultDistanceMs } = this.shape;
+    const plan = () => {
+      if (faultDistanceMs === Infinity) return;
+      const delayMs = -Math.log(1 - random.unit()) * faultDistanceMs;
+      scheduler.after(delayMs, () => {
+        if (!this.hasFaults) return;
+        for (const client of this.clients) client?.kick();
+        scheduler.after(random.spread(0.05, 30), () => {
+          if (this.hasFaults) injectFault(this, random);
+        });
+        plan();
+      });
+    };
+    plan();
+    this.advance(faultsMs, () => false);
+    this.hasFaults = false;
+    mendEverything(this);
+    if (faultDistanceMs !== Infinity) return;
+    for (const client of this.clients) {
+      expect(client!.session.reconnects === 0, () => "a session was lost without a fault");
+      const isUp = client!.session.isConnected;
+      expect(isUp, () => "a session did not come up though nothing was wrong");
+    }
+  }
+
+  private recover(): void {
+    const { scheduler, network, log } = this.parts;
+    log("the faults end");
+    this.advance(Math.max(0, network.lastBlockedUntil - scheduler.now()), () => false);
+    const isUp = () =>
+      this.server !== undefined && !this.isServerStopping &&
+      this.clients.every((client) => client !== undefined && !client.isClosing);
+    this.advance(LIVENESS_MS, isUp);
+    expect(isUp(), () => "a host that was to stop in order did not");
+    this.settleConflicts();
+    const isOpen = () => this.clients.every((client) => client!.isAllOpen);
+    this.advance(LIVENESS_MS, isOpen);
+    expect(isOpen(), () => `not everything is open again: ${this.describeMappings()}`);
+    this.advance(2_000, () => false);
+  }
+
+  /** Keeps the mappings that can be open together. */
+  private settleConflicts(): void {
+    for (let disk = 0; disk < this.shape.disks.length; disk++) {
+      let hasWriter = false;
+      for (const client of this.clients) {
+        for (const mapping of client!.mappings.filter((candidate) => candidate.disk === disk)) {
+          const isSecond = mapping.mode !== "ro" && hasWriter;
+          hasWriter ||= mapping.mode !== "ro";
+          if (isSecond) client!.unmap(mapping, () => {});
+          else client!.map(mapping);
+        }
+      }
+    }
+  }
+
+  private comeToRest(): void {
+    let quiet = 0;
+    for (const client of this.clients) client!.quiesce(() => quiet++);
+    this.advance(PEACE_MS, () => quiet === this.clients.length);
+    const { submitted, ended } = this.totals;
+    expect(quiet === this.clients.length, () => `${submitted - ended} requests did not end`);
+    for (const client of this.clients) {
+      for (const { queue, disk } of client!.openQueues()) this.readAll(client!, queue, disk);
+      client!.checkPermits();
+    }
+  }
+
+  private closeAll(): void {
+    let closed = 0;
+    for (const client of this.clients) client!.close(() => closed++);
+    this.advance(PEACE_MS, () => closed === this.clients.length);
+    expect(closed === this.clients.length, () => `${closed} of all clients could close`);
+    const server = this.server!;
+    this.advance(PEACE_MS, () => server.sessionCount === 0);
+    expect(server.sessionCount === 0, () => "the server keeps a session that nobody uses");
+    // Deliveries and mailboxes that are still under way.
+    this.advance(5_000, () => false);
+    for (const client of this.clients) client!.checkIdle();
+    server.checkIdle();
+    let isClosed = false;
+    server.rtrs.close(() => isClosed = true);
+    this.advance(1_000, () => isClosed);
+    expect(isClosed, () => "the idle server did not close");
+    const { violations, listeners } = this.parts.network;
+    expect(listeners.size === 0, () => "the server still listens");
+    expect(violations.length === 0, () => `the fabric was misused: ${violations[0]}`);
+  }
+
+  // Hosts.
+
+  private startServer(): void {
+    this.isServerStopping = false;
+    this.server = new ServerNode(
+      this.parts,
+      this.serverShape,
+      this.opener,
+      (sessname) => this.shape.clients.findIndex((_, i) => clientName(i) === sessname),
+    );
+    this.parts.log("the server starts");
+  }
+
+  private startClient(index: number): void {
+    const shape = this.shape.clients[index]!;
+    this.clients[index] = new ClientNode(
+      this.parts,
+      index,
+      shape,
+      this.totals,
+      (client, failure) => this.onLost(client, failure),
+    );
+    this.parts.log(`${clientName(index)} starts`);
+  }
+
+  private restartServer(pauseMs: number): void {
+    const { random } = this;
+    if (random.chance(0.3)) {
+      this.serverShape = serverShape(random, this.serverShape.heartbeat.intervalMs);
+    }
+    this.parts.scheduler.after(pauseMs, () => this.startServer());
+  }
+
+  /** The server's process or host stops at once. */
+  crashServer(isPowerCut: boolean, pauseMs: number): void {
+    const { server, parts } = this;
+    if (server === undefined) return;
+    const now = parts.scheduler.now();
+    parts.log(`fault: the server ${isPowerCut ? "loses power" : "is killed"}`);
+    server.checkGates();
+    parts.network.crash(server.process, isPowerCut, !isPowerCut);
+    for (const disk of parts.disks) disk.crash(isPowerCut);
+    for (const model of parts.models) model.crashed(now, isPowerCut);
+    this.server = undefined;
+    this.restartServer(pauseMs);
+  }
+
+  /** The server disconnects everybody and ends. */
+  stopServer(pauseMs: number): void {
+    const { server, parts } = this;
+    if (server === undefined || this.isServerStopping) return;
+    parts.log("fault: the server is stopped in order");
+    this.isServerStopping = true;
+    server.rtrs.close(() => {
+      parts.log("the server has stopped");
+      server.process.schedule(2_000, () => {
+        server.checkIdle();
+        parts.network.crash(server.process, false, true);
+        this.server = undefined;
+        this.restartServer(pauseMs);
+      });
+    });
+  }
+
+  /** A client's process or host stops at once. */
+  crashClient(index: number, isPowerCut: boolean, pauseMs: number): void {
+    const client = this.clients[index];
+    if (client === undefined) return;
+    const { parts } = this;
+    parts.log(`fault: ${clientName(index)} ${isPowerCut ? "loses power" : "is killed"}`);
+    parts.network.crash(client.process, isPowerCut, true);
+    this.forgetRequests(client);
+    this.clients[index] = undefined;
+    parts.scheduler.after(pauseMs, () => this.startClient(index));
+  }
+
+  /** A client leaves in order. */
+  stopClient(index: number, pauseMs: number): void {
+    const client = this.clients[index];
+    if (client === undefined || client.isClosing) return;
+    const { parts } = this;
+    parts.log(`fault: ${clientName(index)} is stopped in order`);
+    client.close(() => {
+      client.process.schedule(2_000, () => {
+        client.checkIdle();
+        parts.network.crash(client.process, false, true);
+        this.clients[index] = undefined;
+        parts.scheduler.after(pauseMs, () => this.startClient(index));
+      });
+    });
+  }
+
+  /** Nobody waits for what a dead client asked for. */
+  private forgetRequests(client: ClientNode): void {
+    for (const request of [...this.totals.open]) {
+      if (request.process === client.process) this.totals.open.delete(request);
+    }
+  }
+
+  // Silence and heartbeats.
+
+  /** Nothing gets through between a client and the server for a while. */
+  partition(index: number, durationMs: number): void {
+    const { network, scheduler, log } = this.parts;
+    log(describePartition(index, durationMs));
+    network.partition(clientName(index), SERVER_ADDRESS, durationMs);
+    const client = this.clients[index];
+    const server = this.server;
+    const { intervalMs } = this.shape.clients[index]!.settings.heartbeat;
+    const noticedMs = HEARTBEAT_TICKS_MAX * intervalMs + 100;
+    scheduler.after(noticedMs, () => {
+      const name = clientName(index);
+      if (network.silentMs(name, SERVER_ADDRESS) < noticedMs) return;
+      const isConnected = client?.session.isConnected && client === this.clients[index];
+      expect(!isConnected, () => `${name} has not noticed ${noticedMs} ms of silence`);
+      const isServed = server === this.server && server?.connectedPeers.includes(name);
+      expect(!isServed, () => `the server has not noticed ${noticedMs} ms of silence of ${name}`);
+    });
+  }
+
+  /** A client gave its path up. */
+  private onLost(index: number, failure: FabricFailure): void {
+    if (!failure.reason.startsWith("no sign of life")) return;
+    const { intervalMs, missedMax } = this.shape.clients[index]!.settings.heartbeat;
+    const heardAt = this.clients[index]!.process.heardFrom.get(SERVER_ADDRESS)!;
+    const silentMs = this.parts.scheduler.now() - heardAt;
+    expect(
+      silentMs >= intervalMs * (missedMax + 1),
+      () => `${clientName(index)} took the server for silent after ${silentMs} ms`,
+    );
+  }
+
+  // Helpers.
+
+  /** Lets time pass until `isDone`, at most `maxMs`. */
+  private advance(maxMs: number, isDone: () => boolean): void {
+    const { scheduler, models } = this.parts;
+    const end = scheduler.now() + maxMs;
+    while (scheduler.now() < end && !isDone()) {
+      scheduler.runUntil(Math.min(end, scheduler.now() + SLICE_MS));
+      let oldest = scheduler.now();
+      for (const request of this.totals.open) oldest = Math.min(oldest, request.start);
+      for (const model of models) model.forget(oldest);
+      expect(scheduler.executed < EVENTS_MAX, () => "the simulation does not come to an end");
+    }
+  }
+
+  /** Reads a whole disk, one piece after the other. */
+  private readAll(client: ClientNode, queue: DeviceQueue, disk: number): void {
+    const model = this.parts.models[disk]!;
+    const blockBytes = queue.geometry.logicalBlockBytes;
+    const words = client.process.memory.arena.u32;
+    const { scheduler } = this.parts;
+    for (let block = 0; block < model.blockCount; block++) {
+      let result = -1;
+      const user: BlockUser = {
+        onBlockDone: (_, __, errno) => result = errno,
+        onPermits: () => {},
+      };
+      const permit = queue.acquire(user);
+      expect(permit >= 0, () => `${clientName(client.index)} has no permit though it is idle`);
+      const at = queue.bufferOf(permit);
+      const start = scheduler.now();
+      queue.submit(permit, user, BLOCK_OP.READ, 0, block * blockBytes, blockBytes, at, 0);
+      this.advance(PEACE_MS, () => result >= 0);
+      expect(result === 0, () => `the last read of block ${block} ended with ${result}`);
+      model.read(block, blockId(words, at, blockBytes, block), start, scheduler.now());
+      queue.release(permit);
+    }
+  }
+
+  private describeMappings(): string {
+    return this.clients.flatMap((client, i) =>
+      client!.mappings.map(({ disk, mode, device }) =>
+        `${clientName(i)} ${diskName(disk)} ${mode} ${device?.state ?? "unmapped"}` +
+        (device?.lastFailure === undefined ? "" : ` (${device.lastFailure.reason})`)
+      )
+    ).join("; ");
+  }
+}
