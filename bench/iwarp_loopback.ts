@@ -80,7 +80,8 @@ class Side {
     begin: (connection: FabricConnection, reactor: Reactor) => void,
   ): Promise<void> {
     const mailbox = this.memory.allocate(MAILBOX_BYTES, "mailbox");
-    const counters = this.memory.allocate(4096, "counters") / 8;
+    const enters = this.memory.allocate(4096, "counters") / 8;
+    const counters = enters + 1;
     await this.loop.close();
     const setup = {
       index: 0,
@@ -89,6 +90,7 @@ class Side {
       mailbox,
       wakeFd: eventfd(),
       spinUs: Number(values.spin),
+      entersIndex: enters,
     };
     this.reactor = new Reactor(this.arena, setup, () => {});
     begin(new IwarpAdopter(this.reactor, counters).adopt(ticket, limits, handler), this.reactor);
@@ -172,10 +174,10 @@ class Client implements FabricConnectionHandler {
     connection.expose(this.memory);
   }
   onSend(at: number): void {
-    [this.rkey, this.high, this.low] = this.side.arena.u32.subarray(
-      at / 4,
-      at / 4 + 3,
-    ) as unknown as [number, number, number];
+    const words = this.side.arena.u32;
+    this.rkey = words[at / 4]!;
+    this.high = words[at / 4 + 1]!;
+    this.low = words[at / 4 + 2]!;
     for (let slot = 0; slot < depth; slot++) this.request(slot);
   }
   private request(slot: number): void {

@@ -73,6 +73,8 @@ class Appliance implements RunningAppliance {
 
   status(): Status {
     const { runtime, config } = this;
+    // Answered by the next status: nobody waits for a reactor.
+    for (const reactor of runtime.reactors) reactor.send({ kind: "sample" });
     return {
       version: VERSION,
       node: config.node.name,
@@ -135,7 +137,7 @@ class Appliance implements RunningAppliance {
     await this.client.unmap(name);
   }
 
-  async verify(request: VerifyRequest): Promise<VerifyResult> {
+  async verify(request: VerifyRequest, signal?: AbortSignal): Promise<VerifyResult> {
     if (!request.destroy_data) throw destroysData(request.name);
     const [outcome] = await this.runLoads(request.name, [{
       kind: "verify",
@@ -143,7 +145,7 @@ class Appliance implements RunningAppliance {
       iodepth: request.iodepth,
       bytes: request.bytes,
       seed: request.seed,
-    }]);
+    }], signal);
     const result = outcome as LoadOutcome & { kind: "verify" };
     if (!result.checkerProven && result.errors === 0) {
       throw new ApplianceError("The checker missed a planted corruption", "EIO", EXIT_FAILED);
@@ -160,7 +162,7 @@ class Appliance implements RunningAppliance {
     };
   }
 
-  async bench(request: BenchRequest): Promise<BenchResult> {
+  async bench(request: BenchRequest, signal?: AbortSignal): Promise<BenchResult> {
     const isRead = request.rw === "read" || request.rw === "randread";
     if (!isRead && !request.destroy_data) throw destroysData(request.name);
     const reactors = this.runtime.reactors.length;
@@ -175,17 +177,25 @@ class Appliance implements RunningAppliance {
       runtimeMs: request.runtime_ms,
       seed: 0x2545f491 + i * 0x9e3779b1,
     }));
-    const outcomes = await this.runLoads(request.name, plans);
+    const outcomes = await this.runLoads(request.name, plans, signal);
     return combineBench(request, outcomes as (LoadOutcome & { kind: "bench" })[]);
   }
 
-  /** Runs plan i on reactor i. */
-  private async runLoads(name: string, plans: readonly LoadPlan[]): Promise<LoadOutcome[]> {
+  /** Runs plan i on reactor i. @throws ApplianceError when one did not run, or not to its end */
+  private async runLoads(
+    name: string,
+    plans: readonly LoadPlan[],
+    signal: AbortSignal | undefined,
+  ): Promise<LoadOutcome[]> {
     const mapping = this.client.mapping(name);
     const { session, device } = this.client.deviceOf(mapping);
     const outcomes = await Promise.all(
-      plans.map((plan, i) => this.runtime.reactors[i]!.runLoad(session, device, plan)),
+      plans.map((plan, i) => this.runtime.reactors[i]!.runLoad(session, device, plan, signal)),
     );
+    if (outcomes.some(({ kind }) => kind === "stopped")) {
+      const why = signal?.aborted === true ? "its caller went away" : "its device was taken away";
+      throw new ApplianceError(`The load on ${name} was stopped: ${why}`, "ECANCELED", EXIT_FAILED);
+    }
     const refused = outcomes.find((outcome) => outcome.kind === "refused");
     if (refused === undefined) return outcomes;
     const reason = mapping.status().last_error;

@@ -178,8 +178,13 @@ export interface ApplianceControl {
   status(): Status;
   map(request: MapRequest): Promise<MappingStatus>;
   unmap(name: string, force: boolean): Promise<void>;
-  verify(request: VerifyRequest): Promise<VerifyResult>;
-  bench(request: BenchRequest): Promise<BenchResult>;
+  /**
+   * @param signal ends the run early
+   * @throws ApplianceError ECANCELED when it was ended early, by the signal or by `unmap`
+   */
+  verify(request: VerifyRequest, signal?: AbortSignal): Promise<VerifyResult>;
+  /** As `verify`; several may run on one mapping at the same time. */
+  bench(request: BenchRequest, signal?: AbortSignal): Promise<BenchResult>;
 }
 
 /** A program that was started, and its end. */

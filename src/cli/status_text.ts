@@ -2,7 +2,7 @@
 import type { ExportStatus, MappingStatus, PathStatus } from "../appliance/appliance_api.ts";
 import type { ServerSessionStatus, SessionStatus, Status } from "../appliance/appliance_api.ts";
 import { roundedSize } from "../appliance/config/units.ts";
-import { type Column, formatTable, printable } from "./text_table.ts";
+import { type Column, formatAnnotated, formatTable, printable } from "./text_table.ts";
 
 /** The whole status. */
 export function statusLines(status: Status): string[] {
@@ -16,7 +16,7 @@ export function statusLines(status: Status): string[] {
   ];
   return [
     `node ${printable(status.node)}, version ${status.version}, pid ${status.pid}, ` +
-    `up ${duration(status.uptime_ms)}, ${status.reactors.length} reactors, ` +
+    `up ${duration(status.uptime_ms)}, ${counted(status.reactors.length, "reactor")}, ` +
     `${roundedSize(status.memory_bytes)} in use`,
     ...(status.config.file === null ? [] : [`config ${printable(status.config.file)}`]),
     listeners.length === 0 ? "serving nothing" : `serving on ${listeners.join(", ")}`,
@@ -39,7 +39,6 @@ export function mappingLines(mappings: readonly MappingStatus[]): string[] {
     { title: "ACCESS" },
     { title: "EXPOSE" },
     { title: "DEVICE" },
-    { title: "NOTE" },
   ];
   const rows = mappings.map((mapping) => [
     mapping.name,
@@ -50,13 +49,17 @@ export function mappingLines(mappings: readonly MappingStatus[]): string[] {
     mapping.access_mode,
     mapping.expose,
     mapping.device ?? "",
-    mappingNote(mapping),
   ]);
-  return formatTable(columns, rows);
+  return formatAnnotated(columns, rows, mappings.map(mappingRemark));
 }
 
-function mappingNote({ last_error, next_try_ms }: MappingStatus): string {
-  const next = next_try_ms === null ? [] : [`next try in ${duration(next_try_ms)}`];
+/** Why it is not open, and when that may change. */
+function mappingRemark({ last_error, next_try_ms }: MappingStatus): string {
+  const next = next_try_ms === null
+    ? []
+    : next_try_ms === 0
+    ? ["trying now"]
+    : [`next try in ${duration(next_try_ms)}`];
   return [...(last_error === null ? [] : [last_error]), ...next].join("; ");
 }
 
@@ -72,17 +75,17 @@ function sessionLines(sessions: readonly SessionStatus[]): string[] {
     { title: "MAX_IO", align: "right" },
     { title: "RECONNECTS", align: "right" },
     { title: "PATH" },
-    { title: "PATH STATE" },
+    { title: "PATH_STATE" },
     { title: "HCA" },
     { title: "INFLIGHT", align: "right" },
-    { title: "NOTE" },
   ];
   const rows = sessions.flatMap((session) => {
     const own = [
       session.sessname,
       session.state,
-      String(session.queue_depth),
-      roundedSize(session.max_io_size),
+      // The server says them when it answers for the first time.
+      session.queue_depth === 0 ? "" : String(session.queue_depth),
+      session.max_io_size === 0 ? "" : roundedSize(session.max_io_size),
       String(session.reconnects),
     ];
     const paths = session.paths.map((path) => [
@@ -90,12 +93,14 @@ function sessionLines(sessions: readonly SessionStatus[]): string[] {
       path.state,
       path.hca_name,
       String(path.inflight),
-      path.last_error ?? "",
     ]);
-    if (paths.length === 0) return [[...own, "", "", "", "", ""]];
+    if (paths.length === 0) return [[...own, "", "", "", ""]];
     return paths.map((path, index) => [...(index === 0 ? own : own.map(() => "")), ...path]);
   });
-  return formatTable(columns, rows);
+  const remarks = sessions.flatMap(({ paths }) =>
+    paths.length === 0 ? [""] : paths.map(({ last_error }) => last_error ?? "")
+  );
+  return formatAnnotated(columns, rows, remarks);
 }
 
 function exportLines(exports: readonly ExportStatus[]): string[] {
@@ -136,10 +141,14 @@ function clientLines(clients: readonly ServerSessionStatus[]): string[] {
 }
 
 function rejectionLines(rejections: Status["rejections"]): string[] {
-  const counted = Object.entries(rejections).filter(([, count]) => count > 0);
+  const some = Object.entries(rejections).filter(([, count]) => count > 0);
   const columns: Column[] = [{ title: "COUNT", align: "right" }, { title: "REASON" }];
-  const lines = formatTable(columns, counted.map(([reason, count]) => [String(count), reason]));
-  return section("REJECTIONS", lines, counted.length);
+  const lines = formatTable(columns, some.map(([reason, count]) => [String(count), reason]));
+  return section("REJECTIONS", lines, some.length);
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** "2h 5m", "5m 3s", "3.2 s". */

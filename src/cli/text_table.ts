@@ -15,6 +15,20 @@ export function printable(text: string): string {
   return text.replaceAll(/[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "?");
 }
 
+/** A table in which a row may be followed by a remark, which would make a column too wide. */
+export function formatAnnotated(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  /** Of each row; empty where there is none. */
+  remarks: readonly string[],
+): string[] {
+  const [header, ...lines] = formatTable(columns, rows);
+  const annotated = lines.flatMap((line, i) =>
+    remarks[i] === "" ? [line] : [line, `  ${printable(remarks[i]!)}`]
+  );
+  return [header!, ...annotated];
+}
+
 /** The lines of a table; columns in which no row has anything are left out. */
 export function formatTable(
   columns: readonly Column[],

@@ -184,6 +184,7 @@ export const ERRNO = {
   ENOSYS: 38,
   ELOOP: 40,
   ENODATA: 61,
+  ETIME: 62,
   EPROTO: 71,
   EOVERFLOW: 75,
   EILSEQ: 84,

@@ -6,7 +6,7 @@ import type {
   Status,
   VerifyResult,
 } from "../../src/appliance/appliance_api.ts";
-import { appliance, applianceOk, nbdUri } from "../support/appliance.ts";
+import { appliance, applianceOk, nbdUri, repositoryRoot } from "../support/appliance.ts";
 import { type Pair, startPair } from "../support/pair.ts";
 import { sleep, tryRun, waitFor } from "../support/process.ts";
 import { requireCommand, skippable } from "../support/skip.ts";
@@ -186,6 +186,66 @@ Deno.test("bench measures reads, refuses writes without --destroy-data", async (
   const writes = await run("--rw", "randwrite", "--destroy-data", "--iodepth", "1");
   assert.equal(writes.errors, 0);
   assert.ok(writes.ios > 10);
+});
+
+/** Starts a verb and interrupts it, as Ctrl-C does, once its load is in flight. */
+async function interrupt(pair: Pair, args: readonly string[]): Promise<void> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, ...args],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    await waitFor(async () => await inflight(pair) > 0, 20_000, "the load to start");
+  } finally {
+    child.kill("SIGINT");
+    await child.status;
+  }
+}
+
+const inflight = async (pair: Pair) => (await pair.client.status()).sessions[0]!.paths[0]!.inflight;
+
+Deno.test("Ctrl-C stops the load of bench and verify, and its permits come home", async () => {
+  const bytes = 2 ** 30;
+  await using pair = await startPair({
+    disks: [{ name: "ram", backend: "memory", sizeBytes: bytes }],
+    reactors: 2,
+  });
+  const config = ["--config", pair.client.configFile];
+  // Deeper than the session: every permit is taken.
+  const bench = ["bench", "ram", "--iodepth", "1024", "-o", "json", ...config];
+  const verify = ["verify", "ram", "--destroy-data", "--bs", "512", "--iodepth", "1", ...config];
+  for (const args of [[...bench, "--runtime", "60"], verify]) {
+    await interrupt(pair, args);
+    // It never is 0 twice in a row while a load runs.
+    const isIdle = async () => await inflight(pair) + await inflight(pair) === 0;
+    await waitFor(isIdle, 2000, `${args[0]} to stop`);
+    const next = await applianceOk([...bench, "--runtime", "300ms"]);
+    const result = JSON.parse(next.stdout) as BenchResult;
+    assert.equal(result.errors, 0);
+    assert.ok(result.ios > 100);
+  }
+  const [call] = (await pair.server.status()).clients;
+  assert.equal(call!.inflight, 0);
+});
+
+Deno.test("two benches run on one mapping; unmap ends them with an error", async () => {
+  await using pair = await startDisks();
+  const config = ["--config", pair.client.configFile];
+  const bench = ["bench", "ram", "--iodepth", "300", "-o", "json", ...config, "--runtime"];
+  const both = await Promise.all([applianceOk([...bench, "1"]), applianceOk([...bench, "1"])]);
+  for (const { stdout } of both) {
+    const result = JSON.parse(stdout) as BenchResult;
+    assert.equal(result.errors, 0);
+    assert.ok(result.ios > 100);
+  }
+  const long = appliance([...bench, "60"]);
+  await waitFor(async () => await inflight(pair) > 0, 20_000, "the load to start");
+  await applianceOk(["unmap", "ram", "--force", ...config]);
+  const { code, stderr } = await long;
+  assert.equal(code, 1);
+  assert.match(stderr, /The load on ram was stopped: its device was taken away/);
 });
 
 Deno.test("SIGTERM stops the client in order, then the server; nothing is left", async () => {

@@ -30,7 +30,7 @@ const PATH = {
   src_addr: "tcp:127.0.0.1",
   dst_addr: "tcp:127.0.0.2",
   state: "connected",
-  hca_name: "iwarp",
+  hca_name: "tcp",
   inflight: 3,
   last_error: null,
 } as const;
@@ -42,7 +42,10 @@ export const STATUS: Status = {
   pid: 4711,
   uptime_ms: 63_000,
   config: { file: "/etc/rnbd.toml" },
-  reactors: [{ index: 0, counters: { enters: 7 } }, { index: 1, counters: { enters: 8 } }],
+  reactors: [{ index: 0, counters: { io_uring_enters: 7 } }, {
+    index: 1,
+    counters: { io_uring_enters: 8 },
+  }],
   memory_bytes: 68 * 2 ** 20,
   listeners: [{ address: "tcp:127.0.0.1", port: 1234 }],
   mappings: [
@@ -79,7 +82,7 @@ export const STATUS: Status = {
     { device: "/srv/disk1.img", size_bytes: 1536, clients: [] },
   ],
   clients: [{ sessname: "a", devices: 1, inflight: 4, paths: [PATH] }],
-  rejections: { "unknown device id": 2, "never": 0 },
+  rejections: { io_device_unknown: 2, mpa_key: 0 },
 };
 
 /** What `verify` answers. */
@@ -114,6 +117,8 @@ export const MEASURED: BenchResult = {
 export class FakeAppliance implements RunningAppliance {
   /** `[method, ...arguments]` of every call. */
   readonly calls: unknown[][] = [];
+  /** What `verify` and `bench` were given. */
+  readonly signals: (AbortSignal | undefined)[] = [];
   failure: Error | undefined;
   firstTryDone: Promise<void> = Promise.resolve();
   verified: VerifyResult = VERIFIED;
@@ -134,11 +139,13 @@ export class FakeAppliance implements RunningAppliance {
     return this.answer(["unmap", name, force], undefined);
   }
 
-  verify(request: VerifyRequest): Promise<VerifyResult> {
+  verify(request: VerifyRequest, signal?: AbortSignal): Promise<VerifyResult> {
+    this.signals.push(signal);
     return this.answer(["verify", request], this.verified);
   }
 
-  bench(request: BenchRequest): Promise<BenchResult> {
+  bench(request: BenchRequest, signal?: AbortSignal): Promise<BenchResult> {
+    this.signals.push(signal);
     return this.answer(["bench", request], this.measured);
   }
 

@@ -2,9 +2,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CONNECTION_LAYOUT } from "../../src/fabric/iwarp/connection_memory.ts";
-import { FRAME_PAYLOAD_MAX_BYTES } from "../../src/fabric/iwarp/limits.ts";
 import { Sender } from "../../src/fabric/iwarp/sender.ts";
-import { WORK, WorkQueue } from "../../src/fabric/iwarp/work_queue.ts";
+import {
+  QUEUE_FULL,
+  WORK,
+  WORK_PLACE,
+  WORK_WORD,
+  WorkQueue,
+} from "../../src/fabric/iwarp/work_queue.ts";
 import { type Arena, plainArena } from "../../src/ring/arena.ts";
 import { Random } from "../support/random.ts";
 import { concat, immediateFrame, taggedFrame, untaggedFrame } from "./iwarp_frames.ts";
@@ -91,17 +96,21 @@ const message: fc.Arbitrary<Message> = fc.record({
 
 function post(bench: SenderBench, one: Message): boolean {
   const { high, low } = addressOf(one.target);
-  return bench.queue.push(
-    one.kind,
-    SOURCE_AT + one.first,
-    one.firstLength,
-    SOURCE_AT + one.second,
-    one.secondLength,
-    EXPOSED.rkey,
-    high,
-    low,
-    one.immediate,
-  );
+  const { words, places } = bench.queue;
+  const slot = bench.queue.push();
+  if (slot === QUEUE_FULL) return false;
+  const word = bench.queue.wordOf(slot);
+  const place = bench.queue.placeOf(slot);
+  places[place + WORK_PLACE.FIRST] = SOURCE_AT + one.first;
+  places[place + WORK_PLACE.SECOND] = SOURCE_AT + one.second;
+  words[word + WORK_WORD.FIRST_LENGTH] = one.firstLength;
+  words[word + WORK_WORD.SECOND_LENGTH] = one.secondLength;
+  words[word + WORK_WORD.RKEY] = EXPOSED.rkey;
+  words[word + WORK_WORD.ADDRESS_HIGH] = high;
+  words[word + WORK_WORD.ADDRESS_LOW] = low;
+  words[word + WORK_WORD.IMMEDIATE] = one.immediate;
+  words[word + WORK_WORD.KIND] = one.kind;
+  return true;
 }
 
 function payloadOf(bench: SenderBench, one: Message): Uint8Array {
@@ -199,11 +208,12 @@ Deno.test("Sender: more messages than one send takes go out in several, in order
 
 Deno.test("WorkQueue refuses what it has no room for, and takes again after a shift", () => {
   const queue = new WorkQueue(3);
-  const push = (n: number) => queue.push(WORK.IMMEDIATE, 0, 0, 0, 0, 0, 0, 0, n);
-  assert.deepEqual([1, 2, 3, 4, 5].map(push), [true, true, true, true, false]);
-  assert.equal(queue.immediate[queue.oldest], 1);
+  const push = () => queue.push();
+  assert.deepEqual(Array.from({ length: 5 }, push), [0, 1, 2, 3, QUEUE_FULL]);
+  assert.equal(queue.oldest, 0);
   queue.shift();
-  assert.deepEqual([push(5), push(6)], [true, false]);
+  assert.equal(queue.oldest, 1);
+  assert.deepEqual([push(), push()], [0, QUEUE_FULL]);
   queue.clear();
   assert.ok(queue.isEmpty);
 });

@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { type Arena, plainArena } from "../../src/ring/arena.ts";
 import { CONNECTION_LAYOUT } from "../../src/fabric/iwarp/connection_memory.ts";
-import { Receiver, type ReceiverEvents } from "../../src/fabric/iwarp/receiver.ts";
+import {
+  Receiver,
+  type ReceiverEvents,
+  type ReceiverFaults,
+} from "../../src/fabric/iwarp/receiver.ts";
 import { REJECTION_NAMES } from "../../src/fabric/iwarp/rejection.ts";
 import { TaggedMemory } from "../../src/fabric/iwarp/tagged_memory.ts";
 
@@ -34,7 +38,7 @@ export function addressOf(offset: number): { high: number; low: number } {
 }
 
 /** Memory, receiver, record. May be used for many streams, one {@link restart} each. */
-export class ReceiverBench implements ReceiverEvents {
+export class ReceiverBench implements ReceiverEvents, ReceiverFaults {
   readonly arena: Arena = plainArena(ARENA_BYTES);
   receiver!: Receiver;
   /** `immediate 5`, `send 8`, `invalidated 7`, `terminate 0`, `rejected iwarp_stag`. */
@@ -60,6 +64,7 @@ export class ReceiverBench implements ReceiverEvents {
       crc,
       SEND_BYTES_MAX,
       memory,
+      this,
       this,
     );
     this.events = [];

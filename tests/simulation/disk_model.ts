@@ -62,6 +62,7 @@ export class DiskModel {
   /** Acknowledged, and lost if the power goes. */
   private readonly volatile = new Set<ModelWrite>();
   private nextId = 1;
+  private lastPowerCut = -Infinity;
 
   /** @param name for messages; `writeCache`: acknowledged writes need a flush to be durable */
   constructor(
@@ -150,6 +151,7 @@ export class DiskModel {
   crashed(now: number, losesCache: boolean): void {
     for (const write of this.unsettled) write.effectBy = Math.min(write.effectBy, now);
     if (!losesCache || !this.writeCache) return;
+    this.lastPowerCut = now;
     for (let block = 0; block < this.blockCount; block++) this.cutPower(block, now);
     this.unsettled.clear();
     this.volatile.clear();
@@ -172,6 +174,8 @@ export class DiskModel {
 
   /** A read that lasted from `start` to `end` returned `id` for a block. */
   read(block: number, id: number, start: number, end: number): void {
+    // The answer may have been on its way since before the power cut.
+    if (start < this.lastPowerCut) return;
     const values = this.blocks[block]!.filter(({ write }) => write.id === id && write.start <= end);
     const possible = values.filter((value) => {
       const tried = observe(value, start, end);

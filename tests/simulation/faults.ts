@@ -6,6 +6,9 @@ import { SERVER_ADDRESS } from "./world_parts.ts";
 
 type Fault = (world: World, random: SimRandom) => void;
 
+/** A message between two threads of a process usually takes this long, at most. */
+export const THREAD_DELAY_MS = 0.5;
+
 function pickClient(world: World, random: SimRandom): number {
   return random.below(world.clients.length);
 }
@@ -16,6 +19,18 @@ const resetConnection: Fault = (world, random) => {
   const connection = random.pick(connections);
   world.parts.log(`fault: connection ${connection.id} of ${connection.process.address} is reset`);
   world.parts.network.reset(connection);
+};
+
+/** One reset after the other: set-up, INFO, SESS_INFO and OPEN are hit as well. */
+const manyResets: Fault = (world, random) => {
+  const end = world.parts.scheduler.now() + random.spread(100, 10_000);
+  const gapMs = random.spread(1, 200);
+  const next = () => {
+    if (!world.hasFaults || world.parts.scheduler.now() > end) return;
+    resetConnection(world, random);
+    world.parts.scheduler.after(random.spread(0.05, gapMs), next);
+  };
+  next();
 };
 
 const partition: Fault = (world, random) => {
@@ -97,6 +112,21 @@ const failingOpens = during("failing opens", ({ opener }, random) => {
   opener.delayMaxMs = 1;
 });
 
+const busyThreads = during("busy threads", ({ parts }, random) => {
+  parts.threads.delayMaxMs = random.spread(5, 2_000);
+}, ({ parts }) => {
+  parts.threads.delayMaxMs = THREAD_DELAY_MS;
+});
+
+const fullMemory: Fault = (world, random) => {
+  const processes = [...world.clients, world.server].flatMap((node) => node?.process ?? []);
+  if (processes.length === 0) return;
+  const process = random.pick(processes);
+  world.parts.log(`fault: the memory of ${process.address} is full`);
+  world.hoardMemory(process);
+  world.parts.scheduler.after(random.spread(100, 10_000), () => world.freeHoard(process));
+};
+
 const remap: Fault = (world, random) => {
   const client = world.clients[pickClient(world, random)];
   if (client === undefined) return;
@@ -104,7 +134,7 @@ const remap: Fault = (world, random) => {
   const pauseMs = random.chance(0.5) ? 0 : random.spread(1, 3_000);
   const mapAgain = () =>
     client.process.schedule(pauseMs, () => {
-      client.map(mapping);
+      if (world.hasFaults) client.map(mapping);
     });
   if (mapping.device === undefined) client.map(mapping);
   else client.unmap(mapping, mapAgain);
@@ -117,6 +147,7 @@ const retryNow: Fault = (world, random) => {
 
 const FAULTS: readonly (readonly [number, Fault])[] = [
   [20, resetConnection],
+  [6, manyResets],
   [8, partition],
   [8, crashServer],
   [4, stopServer],
@@ -129,6 +160,8 @@ const FAULTS: readonly (readonly [number, Fault])[] = [
   [6, failingDisks],
   [3, fullDisks],
   [4, failingOpens],
+  [6, busyThreads],
+  [4, fullMemory],
   [20, remap],
   [4, retryNow],
 ];
@@ -157,6 +190,7 @@ export function mendEverything({ parts, opener }: World): void {
     refuseChance: 0,
     loseConnectChance: 0,
   });
+  parts.threads.delayMaxMs = THREAD_DELAY_MS;
   for (const disk of parts.disks) {
     Object.assign(disk.conditions, { latencyMaxMs: 10, errorChance: 0, noSpaceChance: 0 });
   }

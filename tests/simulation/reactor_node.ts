@@ -57,13 +57,13 @@ export class ThreadCounters {
 class Mailbox {
   private lastArrival = 0;
 
-  constructor(private readonly process: SimProcess) {}
+  constructor(private readonly parts: WorldParts, private readonly process: SimProcess) {}
 
   send(action: () => void): void {
     const { scheduler, random } = this.process;
-    const arrival = scheduler.now() + random.spread(0.005, 0.5);
+    const arrival = scheduler.now() + random.spread(0.005, this.parts.threads.delayMaxMs);
     this.lastArrival = Math.max(this.lastArrival, arrival);
-    this.process.schedule(this.lastArrival - scheduler.now(), action);
+    this.process.scheduleAt(this.lastArrival, action);
   }
 }
 
@@ -85,8 +85,8 @@ export class ReactorNode {
     disconnect: Disconnect,
   ) {
     const thread = new SimThread(process);
-    this.toReactor = new Mailbox(process);
-    const toMain = new Mailbox(process);
+    this.toReactor = new Mailbox(parts, process);
+    const toMain = new Mailbox(parts, process);
     const reply = (message: LaneReply) => {
       const plain: LaneReply = JSON.parse(JSON.stringify(message));
       toMain.send(() => this.control.receive(plain));

@@ -52,6 +52,9 @@ const OPERATIONS = Object.keys(BLOCK_OP).map((name) => name.toLowerCase());
 const HOT_BLOCKS = 6;
 const RANGE_BLOCKS_MAX = 16;
 const BURST_CHANCE = 0.9;
+/** A permit is kept this long after its request, at most: most of them, and some. */
+const HOLD_MS = 20;
+const LONG_HOLD_MS = 5_000;
 const GARBAGE = 0xa5;
 /** Waits for permits do not end, or the submit of a closed queue is tried now and then. */
 const CLOSED_PAUSE_MS = 50;
@@ -214,7 +217,9 @@ export class Workload implements BlockUser {
     this.trace(request!, errnoName(errno));
     this.judge(request!, errno);
     request!.bufferSum = this.sum(request!);
-    this.process.schedule(this.process.random.spread(0.01, 20), () => {
+    const { random } = this.process;
+    const holdMsMax = random.chance(0.03) ? LONG_HOLD_MS : HOLD_MS;
+    this.process.schedule(random.spread(0.01, holdMsMax), () => {
       this.requests.delete(token);
       this.finish(request!);
     });

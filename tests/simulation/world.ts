@@ -6,12 +6,14 @@ import { SimNetwork } from "../../src/fabric/sim/network.ts";
 import { SimRandom } from "../../src/fabric/sim/random.ts";
 import { SimScheduler } from "../../src/fabric/sim/scheduler.ts";
 import type { FabricFailure } from "../../src/fabric/fabric.ts";
+import type { SimProcess } from "../../src/fabric/sim/process.ts";
+import type { ArenaAllocator } from "../../src/ring/arena.ts";
 import { BLOCK_OP, type BlockUser } from "../../src/rnbd/block_queue.ts";
 import type { DeviceQueue } from "../../src/rnbd/client/block_lane.ts";
 import { blockId } from "./block_pattern.ts";
 import { clientName, ClientNode } from "./client_node.ts";
 import { DiskModel } from "./disk_model.ts";
-import { describePartition, injectFault, mendEverything } from "./faults.ts";
+import { describePartition, injectFault, mendEverything, THREAD_DELAY_MS } from "./faults.ts";
 import { type OpenerConditions, ServerNode, type ServerShape } from "./server_node.ts";
 import { SimDisk } from "./sim_disk.ts";
 import type { WorkloadTotals } from "./workload.ts";
@@ -41,6 +43,8 @@ const HEARTBEAT_TICKS_MAX = 7;
 const LIVENESS_MS = 200_000;
 /** Requests must end, and closing must be done, this long after it was asked for. */
 const PEACE_MS = 60_000;
+const HOARD_BYTES_MIN = 16 * 1024;
+const SETTLE_MS = 2_000;
 const SLICE_MS = 250;
 const EVENTS_MAX = 3_000_000;
 
@@ -52,6 +56,7 @@ export class World {
   readonly opener: OpenerConditions = { failChance: 0, delayMaxMs: 1 };
   server: ServerNode | undefined;
   hasFaults = true;
+  private readonly hoards = new Map<ArenaAllocator, number>();
   private readonly random: SimRandom;
   private readonly totals: WorkloadTotals;
   private serverShape: ServerShape;
@@ -81,7 +86,8 @@ export class World {
       trace: onLine === undefined ? undefined : log,
       leakPermitChance: plants.leakPermitChance ?? 0,
     };
-    this.parts = { scheduler, random: this.random.fork(), network, disks, models, log };
+    const threads = { delayMaxMs: THREAD_DELAY_MS };
+    this.parts = { scheduler, random: this.random.fork(), network, disks, models, threads, log };
     this.serverShape = this.shape.server;
   }
 
@@ -136,6 +142,9 @@ export class World {
   private recover(): void {
     const { scheduler, network, log } = this.parts;
     log("the faults end");
+    for (const node of [...this.clients, this.server]) {
+      if (node !== undefined) this.freeHoard(node.process);
+    }
     this.advance(Math.max(0, network.lastBlockedUntil - scheduler.now()), () => false);
     const isUp = () =>
       this.server !== undefined && !this.isServerStopping &&
@@ -143,10 +152,19 @@ export class World {
     this.advance(LIVENESS_MS, isUp);
     expect(isUp(), () => "a host that was to stop in order did not");
     this.settleConflicts();
-    const isOpen = () => this.clients.every((client) => client!.isAllOpen);
-    this.advance(LIVENESS_MS, isOpen);
-    expect(isOpen(), () => `not everything is open again: ${this.describeMappings()}`);
-    this.advance(2_000, () => false);
+    // What a client holds open with a server that is no more will break soon: look twice.
+    const end = scheduler.now() + LIVENESS_MS;
+    do {
+      this.advance(end - scheduler.now(), () => this.isAllOpen());
+      const isOpen = this.isAllOpen();
+      expect(isOpen, () => `not everything is open again: ${this.describeMappings()}`);
+      this.advance(SETTLE_MS, () => false);
+    } while (!this.isAllOpen());
+  }
+
+  private isAllOpen(): boolean {
+    const served = this.server!.connectedPeers;
+    return this.clients.every((client, i) => client!.isAllOpen && served.includes(clientName(i)));
   }
 
   /** Keeps the mappings that can be open together. */
@@ -253,6 +271,7 @@ export class World {
     server.rtrs.close(() => {
       parts.log("the server has stopped");
       server.process.schedule(2_000, () => {
+        this.freeHoard(server.process);
         server.checkIdle();
         parts.network.crash(server.process, false, true);
         this.server = undefined;
@@ -281,6 +300,7 @@ export class World {
     parts.log(`fault: ${clientName(index)} is stopped in order`);
     client.close(() => {
       client.process.schedule(2_000, () => {
+        this.freeHoard(client.process);
         client.checkIdle();
         parts.network.crash(client.process, false, true);
         this.clients[index] = undefined;
@@ -296,6 +316,27 @@ export class World {
     }
   }
 
+  /** Takes all memory of a process that is free in one piece. */
+  hoardMemory({ memory }: SimProcess): void {
+    if (this.hoards.has(memory)) return;
+    let bytes = memory.arena.buffer.byteLength;
+    while (bytes > HOARD_BYTES_MIN) {
+      try {
+        this.hoards.set(memory, memory.allocate(bytes, "the simulation"));
+        return;
+      } catch {
+        bytes = Math.floor(bytes * 0.9);
+      }
+    }
+  }
+
+  /** Gives it back. */
+  freeHoard({ memory }: SimProcess): void {
+    const at = this.hoards.get(memory);
+    if (at !== undefined) memory.release(at);
+    this.hoards.delete(memory);
+  }
+
   // Silence and heartbeats.
 
   /** Nothing gets through between a client and the server for a while. */
@@ -309,7 +350,7 @@ export class World {
     const noticedMs = HEARTBEAT_TICKS_MAX * intervalMs + 100;
     scheduler.after(noticedMs, () => {
       const name = clientName(index);
-      if (network.silentMs(name, SERVER_ADDRESS) < noticedMs) return;
+      if (network.silentMs(name, SERVER_ADDRESS) < noticedMs - 1) return;
       const isConnected = client?.session.isConnected && client === this.clients[index];
       expect(!isConnected, () => `${name} has not noticed ${noticedMs} ms of silence`);
       const isServed = server === this.server && server?.connectedPeers.includes(name);

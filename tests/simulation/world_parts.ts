@@ -16,6 +16,8 @@ export interface WorldParts {
   readonly disks: readonly SimDisk[];
   /** One for each disk. */
   readonly models: readonly DiskModel[];
+  /** How long a message between two threads of a process takes at most, at the moment. */
+  readonly threads: { delayMaxMs: number };
   /** A line for `--verbose`. */
   log(line: string): void;
 }

@@ -65,7 +65,7 @@ function clientShape(random: SimRandom, disks: number, pauseMs: number): ClientS
 
 /** What a seed makes of everything. */
 export function worldShape(random: SimRandom): WorldShape {
-  const disks = Array.from({ length: 1 + random.below(2) }, () => diskShape(random));
+  const disks = Array.from({ length: 1 + random.below(3) }, () => diskShape(random));
   const clientCount = 1 + random.below(3);
   const faultsMs = random.between(40_000, 100_000);
   const hasFaults = !random.chance(0.08);

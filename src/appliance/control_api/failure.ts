@@ -39,17 +39,25 @@ export class ApiFailure extends Error {
   }
 }
 
-const STATUS_BY_ERRNO: Readonly<Record<string, number>> = {
+/** HTTP status of an errno; any other is 500. */
+export const STATUS_BY_ERRNO: Readonly<Record<string, number>> = {
   EINVAL: 400,
   ENAMETOOLONG: 400,
   EPERM: 403,
   EACCES: 403,
   EROFS: 403,
   ENOENT: 404,
+  ENXIO: 404,
   EBUSY: 409,
   EEXIST: 409,
   EALREADY: 409,
   EOPNOTSUPP: 501,
+  ECONNREFUSED: 502,
+  ECONNRESET: 502,
+  EHOSTUNREACH: 502,
+  ENETUNREACH: 502,
+  // Mostly nobody is there to see it: the caller went away, and its load was stopped.
+  ECANCELED: 409,
   EAGAIN: 503,
   ETIMEDOUT: 504,
 };

@@ -6,6 +6,7 @@ import { readBenchRequest, readMapRequest, readVerifyRequest } from "./requests.
 
 /** One request on its way to a route. */
 export interface Call {
+  /** Its `signal` fires when the client goes away, and only then: see "unstable" in deno.json. */
   readonly request: Request;
   readonly query: URLSearchParams;
   /** Name of the mapping in the address; empty where there is none. */
@@ -18,31 +19,33 @@ export interface Call {
 
 interface Route {
   readonly method: string;
-  readonly path: RegExp;
+  /** NAME stands for the percent-encoded name of a mapping. */
+  readonly path: string;
   /** Query parameters that it knows. */
   readonly query?: readonly string[];
   answer(call: Call): Promise<Response> | Response;
 }
 
-const ROUTES: readonly Route[] = [
+/** Everything that can be asked. */
+export const ROUTES: readonly Route[] = [
   {
     method: "GET",
-    path: /^\/v1\/version$/,
+    path: "/v1/version",
     answer: ({ version }) => Response.json({ version, api: 1, pid: Deno.pid }),
   },
   {
     method: "GET",
-    path: /^\/v1\/status$/,
+    path: "/v1/status",
     answer: (call) => Response.json(call.appliance().status()),
   },
   {
     method: "GET",
-    path: /^\/v1\/mappings$/,
+    path: "/v1/mappings",
     answer: (call) => Response.json({ mappings: call.appliance().status().mappings }),
   },
   {
     method: "POST",
-    path: /^\/v1\/mappings$/,
+    path: "/v1/mappings",
     async answer(call) {
       const request = readMapRequest(await readJson(call.request), call.runtimeDir);
       return Response.json(await call.appliance().map(request), { status: 201 });
@@ -50,7 +53,7 @@ const ROUTES: readonly Route[] = [
   },
   {
     method: "DELETE",
-    path: /^\/v1\/mappings\/([^/]+)$/,
+    path: "/v1/mappings/NAME",
     query: ["force"],
     async answer(call) {
       const force = readForce(call.query);
@@ -60,18 +63,18 @@ const ROUTES: readonly Route[] = [
   },
   {
     method: "POST",
-    path: /^\/v1\/mappings\/([^/]+)\/verify$/,
+    path: "/v1/mappings/NAME/verify",
     async answer(call) {
       const request = readVerifyRequest(await readJson(call.request), call.mapping);
-      return Response.json(await call.appliance().verify(request));
+      return Response.json(await call.appliance().verify(request, call.request.signal));
     },
   },
   {
     method: "POST",
-    path: /^\/v1\/mappings\/([^/]+)\/bench$/,
+    path: "/v1/mappings/NAME/bench",
     async answer(call) {
       const request = readBenchRequest(await readJson(call.request), call.mapping);
-      return Response.json(await call.appliance().bench(request));
+      return Response.json(await call.appliance().bench(request, call.request.signal));
     },
   },
 ];
@@ -85,7 +88,7 @@ export async function route(
   context: Pick<Call, "runtimeDir" | "version" | "appliance">,
 ): Promise<Response> {
   const { pathname, searchParams } = parseAddress(request.url);
-  const matches = ROUTES.filter(({ path }) => path.test(pathname));
+  const matches = ROUTES.filter(({ path }) => nameIn(path, pathname) !== undefined);
   if (matches.length === 0) {
     const message = `There is no ${pathname}; see docs/control-api.md`;
     throw new ApiFailure(404, message, "ENOENT", 64);
@@ -100,7 +103,7 @@ export async function route(
     if (found.query?.includes(name)) continue;
     throw ApiFailure.bad(`The query parameter ${JSON.stringify(name)} is unknown`);
   }
-  const mapping = decodeName(found.path.exec(pathname)?.[1] ?? "");
+  const mapping = decodeName(nameIn(found.path, pathname)!);
   return await found.answer({ ...context, request, query: searchParams, mapping });
 }
 
@@ -108,6 +111,13 @@ export async function route(
 function parseAddress(address: string): URL {
   const start = address.indexOf("/", address.indexOf("://") + 3);
   return new URL("http://localhost" + (start < 0 ? "/" : address.slice(start)));
+}
+
+/** What stands for NAME, "" when the path has none; undefined when they do not match. */
+function nameIn(path: string, pathname: string): string | undefined {
+  const pattern = new RegExp(`^${path.replace("NAME", "([^/]+)")}$`);
+  const match = pattern.exec(pathname);
+  return match === null ? undefined : match[1] ?? "";
 }
 
 function decodeName(part: string): string {

@@ -52,7 +52,9 @@ export type LoadOutcome =
     /** The checker found the corruption that it planted before the run. */
     readonly checkerProven: boolean;
   }
-  | { readonly kind: "refused"; readonly reason: string };
+  | { readonly kind: "refused"; readonly reason: string }
+  /** Somebody ended it early: what it has says nothing about the device. */
+  | { readonly kind: "stopped" };
 
 /** A running load. */
 export interface Load {

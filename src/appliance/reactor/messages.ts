@@ -28,6 +28,10 @@ export type ReactorCommand =
     readonly device: number;
     readonly plan: LoadPlan;
   }
+  /** Ends a load early; its `loadDone` comes when it holds nothing any more. */
+  | { readonly kind: "stopLoad"; readonly id: number }
+  /** Brings the thread's gauges up to date. */
+  | { readonly kind: "sample" }
   | { readonly kind: "stop" };
 
 /** Reactor → main, by postMessage. */

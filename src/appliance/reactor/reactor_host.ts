@@ -9,7 +9,7 @@ import type { BlockUser } from "../../rnbd/block_queue.ts";
 import type { DeviceQueue } from "../../rnbd/client/block_lane.ts";
 import { LaneHost } from "../../rnbd/lane_host.ts";
 import { BenchLoad } from "../load/bench_load.ts";
-import { type Load, planProblem } from "../load/load.ts";
+import { type Load, type LoadOutcome, planProblem } from "../load/load.ts";
 import { VerifyLoad } from "../load/verify_load.ts";
 import type { ReactorCommand, ReactorEvent, ReactorWorkerSetup } from "./messages.ts";
 import { ThreadCounters } from "./thread_counters.ts";
@@ -25,6 +25,8 @@ export class ReactorHost {
   private readonly lanes: LaneHost;
   private readonly counters: ThreadCounters;
   private readonly users = new Set<QueueUser>();
+  /** Running loads by their number. */
+  private readonly loads = new Map<number, QueueUser>();
   /** Who waits until a queue has no users. */
   private readonly draining = new Map<DeviceQueue, () => void>();
 
@@ -61,9 +63,19 @@ export class ReactorHost {
         return this.serveNbd(command);
       case "startLoad":
         return this.startLoad(command);
+      case "stopLoad":
+        // One that has ended meanwhile is not there any more.
+        return this.loads.get(command.id)?.stop();
+      case "sample":
+        return this.sample();
       case "stop":
         return this.stop();
     }
+  }
+
+  private sample(): void {
+    const index = this.counters.ring.indexOf("heap_bytes");
+    this.executor.arena.f64[index] = Deno.memoryUsage().heapUsed;
   }
 
   private serveNbd(command: ReactorCommand & { kind: "serveNbd" }): void {
@@ -99,15 +111,22 @@ export class ReactorHost {
     }
     const problem = planProblem(plan, queue);
     if (problem !== undefined) return refuse(problem);
-    const done = (outcome: (ReactorEvent & { kind: "loadDone" })["outcome"]) => {
+    let isStopped = false;
+    const done = (outcome: LoadOutcome) => {
+      this.loads.delete(id);
       this.remove(user, load);
-      this.emit({ kind: "loadDone", id, outcome });
+      this.emit({ kind: "loadDone", id, outcome: isStopped ? { kind: "stopped" } : outcome });
     };
     const load: Load & BlockUser = plan.kind === "bench"
       ? new BenchLoad(this.executor, queue, plan, done)
       : new VerifyLoad(this.executor, queue, plan, done);
-    const user: QueueUser = { queue, stop: () => load.stop() };
+    const stop = () => {
+      isStopped = true;
+      load.stop();
+    };
+    const user: QueueUser = { queue, stop };
     this.users.add(user);
+    this.loads.set(id, user);
   }
 
   private remove(user: QueueUser, blockUser: BlockUser): void {

@@ -75,13 +75,26 @@ export class ReactorHandle {
     this.mailbox.send(command);
   }
 
-  /** Runs a load on a device of this reactor. */
-  runLoad(session: number, device: number, plan: LoadPlan): Promise<LoadOutcome> {
+  /**
+   * Runs a load on a device of this reactor.
+   * @param signal stops it; the outcome still comes only when it holds no permit any more
+   */
+  async runLoad(
+    session: number,
+    device: number,
+    plan: LoadPlan,
+    signal?: AbortSignal,
+  ): Promise<LoadOutcome> {
+    if (signal?.aborted === true) return { kind: "stopped" };
     const { promise, resolve } = Promise.withResolvers<LoadOutcome>();
     const id = this.nextLoad++;
     this.loads.set(id, resolve);
     this.send({ kind: "startLoad", id, session, device, plan });
-    return promise;
+    const stop = () => this.send({ kind: "stopLoad", id });
+    signal?.addEventListener("abort", stop);
+    const outcome = await promise;
+    signal?.removeEventListener("abort", stop);
+    return outcome;
   }
 
   private receive(event: ReactorEvent, events: ReactorPoolEvents, stopped: () => void): void {

@@ -9,7 +9,8 @@ import { IO_REJECTIONS } from "../../rnbd/server/io_gate.ts";
 import { REQUEST_REJECTIONS } from "../../rtrs/server/gate.ts";
 import { CONNECT_REFUSALS } from "../../rtrs/server/server.ts";
 
-const RING_COUNTERS = ["io_uring_enters"] as const;
+/** `heap_bytes` is a gauge: the JS heap in use when the thread last heard from main. */
+const RING_COUNTERS = ["io_uring_enters", "heap_bytes"] as const;
 
 const GROUPS = [
   RING_COUNTERS,

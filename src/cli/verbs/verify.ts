@@ -37,7 +37,8 @@ export function isGood(result: VerifyResult): boolean {
 
 /** The result for people. */
 export function verifyLines(result: VerifyResult): string[] {
-  const { bytes_written, bytes_read, bad_blocks, first_bad_offsets, io_errors, first_error } = result;
+  const { bytes_written, bytes_read, bad_blocks, first_bad_offsets, io_errors, first_error } =
+    result;
   const seconds = (result.duration_ms / 1000).toFixed(1);
   return [
     `${result.name}: ${isGood(result) ? "ok" : "FAILED"}: ${roundedSize(bytes_written)} written, ` +

@@ -9,6 +9,7 @@ import { describeErrno, ERRNO } from "../../ffi/errno.ts";
 import { close, shutdownSocket } from "../../ffi/libc.ts";
 import type { Arena } from "../../ring/arena.ts";
 import type { Executor, Flushable } from "../../ring/executor.ts";
+import { QUICK_SEND_BYTES_MAX } from "../../ring/limits.ts";
 import { MSG, OP, RECVSEND_POLL_FIRST, SQE } from "../../ring/opcodes.ts";
 import type { CompletionHandler, Ring } from "../../ring/ring.ts";
 import type {
@@ -19,13 +20,13 @@ import type {
   RegisteredMemory,
 } from "../fabric.ts";
 import { CONNECTION_LAYOUT, IOVEC, MSGHDR } from "./connection_memory.ts";
-import { Receiver, type ReceiverEvents } from "./receiver.ts";
+import { Receiver, type ReceiverFaults } from "./receiver.ts";
 import { rejectionOf } from "./rejection.ts";
 import { Sender } from "./sender.ts";
 import { TaggedMemory } from "./tagged_memory.ts";
 import { decodeTerminateControl, describeTerminate, encodeTerminate } from "./terminate.ts";
 import { readTicket } from "./ticket.ts";
-import { WORK, WorkQueue } from "./work_queue.ts";
+import { QUEUE_FULL, WORK, WORK_PLACE, WORK_WORD, WorkQueue } from "./work_queue.ts";
 
 /** Kinds of operation in flight. */
 const TAG = { RECEIVE: 1, SEND: 2, TERMINATE: 3 } as const;
@@ -40,7 +41,7 @@ const NO_REASON = -1;
 
 /** The data half of one connection. Made by the adopter. */
 export class IwarpConnection
-  implements FabricConnection, CompletionHandler, Flushable, ReceiverEvents {
+  implements FabricConnection, CompletionHandler, Flushable, ReceiverFaults {
   deferred = false;
   private readonly ring: Ring;
   private readonly arena: Arena;
@@ -86,6 +87,7 @@ export class IwarpConnection
       crc,
       limits.receiveBytesMax,
       this.memory,
+      handler,
       this,
     );
     this.prepareReceiveMessage();
@@ -114,66 +116,81 @@ export class IwarpConnection
     addressLow: number,
     immediate: number,
   ): void {
-    const kind = firstLength + secondLength > 0 ? WORK.WRITE | WORK.IMMEDIATE : WORK.IMMEDIATE;
-    this.post(
-      kind,
-      first,
-      firstLength,
-      second,
-      secondLength,
-      rkey,
-      addressHigh,
-      addressLow,
-      immediate,
-    );
+    const slot = this.takeSlot();
+    if (slot === QUEUE_FULL) return;
+    const places = this.queue.places;
+    const place = this.queue.placeOf(slot);
+    places[place + WORK_PLACE.FIRST] = first;
+    places[place + WORK_PLACE.SECOND] = second;
+    const words = this.queue.words;
+    const word = this.queue.wordOf(slot);
+    words[word + WORK_WORD.FIRST_LENGTH] = firstLength;
+    words[word + WORK_WORD.SECOND_LENGTH] = secondLength;
+    words[word + WORK_WORD.RKEY] = rkey;
+    words[word + WORK_WORD.ADDRESS_HIGH] = addressHigh;
+    words[word + WORK_WORD.ADDRESS_LOW] = addressLow;
+    words[word + WORK_WORD.IMMEDIATE] = immediate;
+    const write = firstLength + secondLength > 0 ? WORK.WRITE : 0;
+    words[word + WORK_WORD.KIND] = write | WORK.IMMEDIATE;
   }
 
   write(at: number, length: number, rkey: number, addressHigh: number, addressLow: number): void {
     if (length === 0) return;
-    this.post(WORK.WRITE, at, length, 0, 0, rkey, addressHigh, addressLow, 0);
+    const slot = this.takeSlot();
+    if (slot === QUEUE_FULL) return;
+    this.queue.places[this.queue.placeOf(slot) + WORK_PLACE.FIRST] = at;
+    const words = this.queue.words;
+    const word = this.queue.wordOf(slot);
+    words[word + WORK_WORD.FIRST_LENGTH] = length;
+    words[word + WORK_WORD.SECOND_LENGTH] = 0;
+    words[word + WORK_WORD.RKEY] = rkey;
+    words[word + WORK_WORD.ADDRESS_HIGH] = addressHigh;
+    words[word + WORK_WORD.ADDRESS_LOW] = addressLow;
+    words[word + WORK_WORD.KIND] = WORK.WRITE;
   }
 
   immediate(immediate: number): void {
-    this.post(WORK.IMMEDIATE, 0, 0, 0, 0, 0, 0, 0, immediate);
+    this.postSend(WORK.IMMEDIATE, 0, 0, 0, immediate);
   }
 
   send(at: number, length: number): void {
-    this.post(WORK.SEND, at, length, 0, 0, 0, 0, 0, 0);
+    this.postSend(WORK.SEND, at, length, 0, 0);
   }
 
   sendImmediate(at: number, length: number, immediate: number): void {
-    this.post(WORK.SEND | WORK.IMMEDIATE, at, length, 0, 0, 0, 0, 0, immediate);
+    this.postSend(WORK.SEND | WORK.IMMEDIATE, at, length, 0, immediate);
   }
 
   sendInvalidate(rkey: number): void {
-    this.post(WORK.SEND | WORK.INVALIDATE, 0, 0, 0, 0, rkey, 0, 0, 0);
+    this.postSend(WORK.SEND | WORK.INVALIDATE, 0, 0, rkey, 0);
   }
 
-  private post(
+  private postSend(
     kind: number,
-    first: number,
-    firstLength: number,
-    second: number,
-    secondLength: number,
+    at: number,
+    length: number,
     rkey: number,
-    addressHigh: number,
-    addressLow: number,
     immediate: number,
   ): void {
-    if (this.state !== STATE.OPEN) return;
-    const queued = this.queue.push(
-      kind,
-      first,
-      firstLength,
-      second,
-      secondLength,
-      rkey,
-      addressHigh,
-      addressLow,
-      immediate,
-    );
-    if (!queued) this.queueOverran = true;
+    const slot = this.takeSlot();
+    if (slot === QUEUE_FULL) return;
+    this.queue.places[this.queue.placeOf(slot) + WORK_PLACE.FIRST] = at;
+    const words = this.queue.words;
+    const word = this.queue.wordOf(slot);
+    words[word + WORK_WORD.FIRST_LENGTH] = length;
+    words[word + WORK_WORD.SECOND_LENGTH] = 0;
+    words[word + WORK_WORD.RKEY] = rkey;
+    words[word + WORK_WORD.IMMEDIATE] = immediate;
+    words[word + WORK_WORD.KIND] = kind;
+  }
+
+  /** A slot of the queue, which the caller fills; QUEUE_FULL when nothing is to be posted. */
+  private takeSlot(): number {
+    if (this.state !== STATE.OPEN) return QUEUE_FULL;
+    const slot = this.queue.push();
+    if (slot === QUEUE_FULL) this.queueOverran = true;
     if (!this.deferred) this.executor.defer(this);
+    return slot;
   }
 
   expose(memory: RegisteredMemory): void {
@@ -229,6 +246,7 @@ export class IwarpConnection
       0,
     );
     this.ring.sqe[sqe + SQE.OP_FLAGS] = SEND_FLAGS;
+    if (sender.pendingBytes <= QUICK_SEND_BYTES_MAX) this.ring.expectQuick();
     this.sending = true;
   }
 
@@ -307,19 +325,7 @@ export class IwarpConnection
     }
   }
 
-  // What the receiver reports.
-
-  onImmediate(immediate: number): void {
-    this.handler.onImmediate(immediate);
-  }
-
-  onSend(at: number, length: number): void {
-    this.handler.onSend(at, length);
-  }
-
-  onInvalidated(rkey: number): void {
-    this.handler.onInvalidated(rkey);
-  }
+  // What the receiver cannot go on from.
 
   onTerminate(control: number): void {
     const meaning = describeTerminate(decodeTerminateControl(control));

@@ -7,6 +7,7 @@
  * is missing goes straight into the exposed memory, followed by a short tail in staging.
  */
 import type { Arena } from "../../ring/arena.ts";
+import type { FabricConnectionHandler } from "../fabric.ts";
 import { swap32 } from "./byte_order.ts";
 import { crc32c } from "./crc32c.ts";
 import { TAGGED_FRAME, TAGGED_HEADER_BYTES, UNTAGGED_FRAME, UNTAGGED_HEADER_BYTES } from "./ddp.ts";
@@ -24,11 +25,14 @@ import { REJECT } from "./rejection.ts";
 import { type TaggedMemory, UNKNOWN_STAG } from "./tagged_memory.ts";
 import { TERMINATE_CONTROL_BYTES, TERMINATE_SEQUENCE } from "./terminate.ts";
 
-/** What a receiver reports. `onSend`'s memory is valid during the call only. */
-export interface ReceiverEvents {
-  onImmediate(immediate: number): void;
-  onSend(at: number, length: number): void;
-  onInvalidated(rkey: number): void;
+/** What a receiver reports of the peer's messages; the owner may call `stop` meanwhile. */
+export type ReceiverEvents = Pick<
+  FabricConnectionHandler,
+  "onImmediate" | "onSend" | "onInvalidated"
+>;
+
+/** What ends a stream. */
+export interface ReceiverFaults {
   /** The peer gave up; `control` is its Terminate's control word. No event follows. */
   onTerminate(control: number): void;
   /** A frame broke a rule (an index of REJECT). No event follows. */
@@ -41,6 +45,14 @@ const STOPPED = -1;
 
 /** Aligned payload up to this is copied by words: a call of `copyWithin` costs more. */
 const WORD_COPY_MAX_BYTES = 256;
+
+const WORD_BYTES = 4;
+/** First word of an immediate's frame as it lies in memory, and the length of the whole. */
+const IMMEDIATE_WORD = swap32(
+  (UNTAGGED_HEADER_BYTES + IMMEDIATE_BYTES) << 16 | FRAME_WORD.LAST | FRAME_WORD.VERSIONS |
+    RDMAP_OPCODE.IMMEDIATE,
+);
+const IMMEDIATE_FRAME_BYTES = fpduBytes(UNTAGGED_HEADER_BYTES + IMMEDIATE_BYTES);
 
 /** Bits of the first word that must be just so in every frame, whatever its kind. */
 const FIXED_BITS = FRAME_WORD.RESERVED | FRAME_WORD.DDP_VERSION | FRAME_WORD.RDMAP_VERSION;
@@ -90,6 +102,7 @@ export class Receiver {
     private readonly sendBytesMax: number,
     private readonly memory: TaggedMemory,
     private readonly events: ReceiverEvents,
+    private readonly faults: ReceiverFaults,
   ) {
     if (sendBytesMax > REASSEMBLY_BYTES) {
       throw new RangeError(`SENDs of ${sendBytesMax} bytes; at most ${REASSEMBLY_BYTES} fit`);
@@ -147,22 +160,45 @@ export class Receiver {
 
   private parse(): void {
     this.missing = 0;
-    while (!this.stopped && this.directBytes === 0) {
+    if (this.directBytes > 0) return;
+    if (this.skip > 0) {
       const available = this.write - this.read;
-      if (this.skip > 0) {
-        if (available < this.skip) {
-          this.missing = this.skip - available;
-          return;
-        }
-        this.read += this.skip;
-        this.skip = 0;
-        continue;
+      if (available < this.skip) {
+        this.missing = this.skip - available;
+        return;
       }
-      if (available < 4) return;
-      const consumed = this.takeFrame(this.read, available);
+      this.read += this.skip;
+      this.skip = 0;
+    }
+    while (!this.stopped) {
+      const available = this.write - this.read;
+      if (available < WORD_BYTES) return;
+      const consumed = this.words[this.read >> 2] === IMMEDIATE_WORD && this.isPlain(available)
+        ? this.takePlainImmediate()
+        : this.takeFrame(this.read, available);
       if (consumed <= 0) return;
       this.read += consumed;
     }
+  }
+
+  /** True when nothing but the next frame's own fields decides over an immediate. */
+  private isPlain(available: number): boolean {
+    return available >= IMMEDIATE_FRAME_BYTES && !this.crc && !this.openWrite &&
+      this.openSendBytes === 0;
+  }
+
+  /** The short way for the commonest frame; anything odd about it goes the long way. */
+  private takePlainImmediate(): number {
+    const words = this.words;
+    const word = this.read >> 2;
+    const well = words[word + UNTAGGED_FRAME.QUEUE / 4] === RDMAP_QUEUE.SEND &&
+      swap32(words[word + UNTAGGED_FRAME.SEQUENCE / 4]!) === this.sendSequence &&
+      words[word + UNTAGGED_FRAME.MESSAGE_OFFSET / 4] === 0 &&
+      words[word + UNTAGGED_FRAME.PAYLOAD / 4] === 0;
+    if (!well) return this.takeFrame(this.read, IMMEDIATE_FRAME_BYTES);
+    this.sendSequence = (this.sendSequence + 1) >>> 0;
+    this.events.onImmediate(swap32(words[word + UNTAGGED_FRAME.PAYLOAD / 4 + 1]!));
+    return IMMEDIATE_FRAME_BYTES;
   }
 
   /** Handles the frame at `at`; returns its bytes, INCOMPLETE or STOPPED. */
@@ -276,7 +312,6 @@ export class Receiver {
     segmentBytes: number,
     frameBytes: number,
   ): number {
-    if (frameBytes > this.write - at) return INCOMPLETE;
     const opcode = first & FRAME_WORD.OPCODE;
     const word = at >> 2;
     const bytes = segmentBytes - UNTAGGED_HEADER_BYTES;
@@ -365,13 +400,13 @@ export class Receiver {
       bytes >= TERMINATE_CONTROL_BYTES;
     if (!well) return this.reject(REJECT.TERMINATE);
     this.stopped = true;
-    this.events.onTerminate(swap32(words[word + UNTAGGED_FRAME.PAYLOAD / 4]!));
+    this.faults.onTerminate(swap32(words[word + UNTAGGED_FRAME.PAYLOAD / 4]!));
     return STOPPED;
   }
 
   private reject(reason: number): number {
     this.stopped = true;
-    this.events.onRejected(reason);
+    this.faults.onRejected(reason);
     return STOPPED;
   }
 }

@@ -19,7 +19,7 @@ import {
   SEND_PIECES_MAX,
 } from "./limits.ts";
 import { FRAME_WORD, IMMEDIATE_BYTES, RDMAP_OPCODE } from "./rdmap.ts";
-import { WORK, type WorkQueue } from "./work_queue.ts";
+import { WORK, WORK_PLACE, WORK_WORD, type WorkQueue } from "./work_queue.ts";
 
 const IMMEDIATE_FRAME_BYTES = UNTAGGED_FRAME.PAYLOAD + IMMEDIATE_BYTES + FPDU.CRC_BYTES;
 /** Bytes that padding and the two skips that keep words aligned take at most. */
@@ -139,56 +139,59 @@ export class Sender {
 
   /** Frames the next segment of a message; true when that was its last. */
   private encodeStep(slot: number): boolean {
-    const kind = this.queue.kind[slot]!;
+    const work = this.queue.wordOf(slot);
+    const kind = this.queue.words[work + WORK_WORD.KIND]!;
     if (kind !== WORK.IMMEDIATE) {
       const last = (kind & WORK.WRITE) !== 0
-        ? this.encodeWriteSegment(slot)
-        : this.encodeSendSegment(slot, kind);
+        ? this.encodeWriteSegment(slot, work)
+        : this.encodeSendSegment(slot, work, kind);
       if (!last) return false;
     }
-    if ((kind & WORK.IMMEDIATE) !== 0) this.encodeImmediate(this.queue.immediate[slot]!);
+    if ((kind & WORK.IMMEDIATE) !== 0) {
+      this.encodeImmediate(this.queue.words[work + WORK_WORD.IMMEDIATE]!);
+    }
     return true;
   }
 
-  private encodeWriteSegment(slot: number): boolean {
-    const queue = this.queue;
-    const left = queue.firstLength[slot]! + queue.secondLength[slot]! - this.framedBytes;
+  private encodeWriteSegment(slot: number, work: number): boolean {
+    const fields = this.queue.words;
+    const framed = this.framedBytes;
+    const left = fields[work + WORK_WORD.FIRST_LENGTH]! + fields[work + WORK_WORD.SECOND_LENGTH]! -
+      framed;
     const last = left <= FRAME_PAYLOAD_MAX_BYTES;
     const bytes = last ? left : FRAME_PAYLOAD_MAX_BYTES;
-    const low = queue.addressLow[slot]! + this.framedBytes;
+    const low = fields[work + WORK_WORD.ADDRESS_LOW]! + framed;
     const carry = low > 0xffff_ffff ? 1 : 0;
-    const frameStart = this.used;
     const words = this.words;
-    const word = frameStart >> 2;
+    const word = this.used >> 2;
     words[word] = swap32(
       (TAGGED_HEADER_BYTES + bytes) << 16 | TAGGED_WORD | (last ? FRAME_WORD.LAST : 0),
     );
-    words[word + 1] = swap32(queue.rkey[slot]!);
-    words[word + 2] = swap32(queue.addressHigh[slot]! + carry);
+    words[word + 1] = swap32(fields[work + WORK_WORD.RKEY]!);
+    words[word + 2] = swap32(fields[work + WORK_WORD.ADDRESS_HIGH]! + carry);
     words[word + 3] = swap32(low >>> 0);
-    this.encodePayload(slot, frameStart, TAGGED_FRAME.PAYLOAD, bytes);
+    this.encodePayload(slot, work, TAGGED_FRAME.PAYLOAD, bytes);
     return last;
   }
 
-  private encodeSendSegment(slot: number, kind: number): boolean {
-    const queue = this.queue;
-    const left = queue.firstLength[slot]! - this.framedBytes;
+  private encodeSendSegment(slot: number, work: number, kind: number): boolean {
+    const fields = this.queue.words;
+    const left = fields[work + WORK_WORD.FIRST_LENGTH]! - this.framedBytes;
     const last = left <= FRAME_PAYLOAD_MAX_BYTES;
     const bytes = last ? left : FRAME_PAYLOAD_MAX_BYTES;
     const invalidate = (kind & WORK.INVALIDATE) !== 0;
     const opcode = invalidate ? RDMAP_OPCODE.SEND_INVALIDATE : RDMAP_OPCODE.SEND;
-    const frameStart = this.used;
     const words = this.words;
-    const word = frameStart >> 2;
+    const word = this.used >> 2;
     words[word] = swap32(
       (UNTAGGED_HEADER_BYTES + bytes) << 16 | FRAME_WORD.VERSIONS | opcode |
         (last ? FRAME_WORD.LAST : 0),
     );
-    words[word + 1] = invalidate ? swap32(queue.rkey[slot]!) : 0;
+    words[word + 1] = invalidate ? swap32(fields[work + WORK_WORD.RKEY]!) : 0;
     words[word + 2] = 0;
     words[word + 3] = swap32(this.sendSequence);
     words[word + 4] = swap32(this.framedBytes);
-    this.encodePayload(slot, frameStart, UNTAGGED_FRAME.PAYLOAD, bytes);
+    this.encodePayload(slot, work, UNTAGGED_FRAME.PAYLOAD, bytes);
     if (last) this.sendSequence = (this.sendSequence + 1) >>> 0;
     return last;
   }
@@ -210,19 +213,21 @@ export class Sender {
     this.pendingBytes += IMMEDIATE_FRAME_BYTES;
   }
 
-  /** The next `bytes` of the message's two ranges, padding and CRC. */
-  private encodePayload(slot: number, start: number, headerBytes: number, bytes: number): void {
-    const queue = this.queue;
-    const firstLength = queue.firstLength[slot]!;
+  /** After a header at `used`: the next `bytes` of the message's two ranges, padding and CRC. */
+  private encodePayload(slot: number, work: number, headerBytes: number, bytes: number): void {
+    const places = this.queue.places;
+    const place = this.queue.placeOf(slot);
+    const firstLength = this.queue.words[work + WORK_WORD.FIRST_LENGTH]!;
     const framed = this.framedBytes;
-    let crc = 0;
-    if (this.crc) crc = crc32c(this.arena, this.bankAt + start, headerBytes);
-    this.used = start + headerBytes;
+    let crc = this.crc ? crc32c(this.arena, this.bankAt + this.used, headerBytes) : 0;
+    this.used += headerBytes;
     const fromFirst = Math.min(bytes, Math.max(0, firstLength - framed));
-    if (fromFirst > 0) crc = this.addRange(queue.first[slot]! + framed, fromFirst, crc);
+    if (fromFirst > 0) {
+      crc = this.addRange(places[place + WORK_PLACE.FIRST]! + framed, fromFirst, crc);
+    }
     const fromSecond = bytes - fromFirst;
     if (fromSecond > 0) {
-      const at = queue.second[slot]! + framed + fromFirst - firstLength;
+      const at = places[place + WORK_PLACE.SECOND]! + framed + fromFirst - firstLength;
       crc = this.addRange(at, fromSecond, crc);
     }
     this.framedBytes = framed + bytes;

@@ -1,20 +1,33 @@
-/** Posted messages that are not framed yet: a bounded circular queue in typed arrays. */
+/**
+ * Posted messages that are not framed yet: a bounded circular queue. A message takes one cache
+ * line, seen as words and as 64-bit floats: arena offsets may exceed 32 bits.
+ */
 
 /** What a message consists of; bits that are combined. */
 export const WORK = { WRITE: 1, SEND: 2, INVALIDATE: 4, IMMEDIATE: 8 } as const;
 
-/** The queue of one connection. A slot's fields are read by the sender directly. */
+/** Fields of a message that are floats, as indexes from {@link WorkQueue.placeOf}. */
+export const WORK_PLACE = { FIRST: 0, SECOND: 1 } as const;
+
+/** Fields that are words, as indexes from {@link WorkQueue.wordOf}. Lengths are bytes. */
+export const WORK_WORD = {
+  FIRST_LENGTH: 4,
+  SECOND_LENGTH: 5,
+  RKEY: 6,
+  ADDRESS_HIGH: 7,
+  ADDRESS_LOW: 8,
+  IMMEDIATE: 9,
+  KIND: 10,
+} as const;
+
+const ENTRY_BYTES = 64;
+/** Result of {@link WorkQueue.push} when there is no room. */
+export const QUEUE_FULL = -1;
+
+/** The queue of one connection. */
 export class WorkQueue {
-  readonly kind: Uint8Array<ArrayBuffer>;
-  /** Arena offsets and lengths of the two gathered ranges, bytes. */
-  readonly first: Float64Array<ArrayBuffer>;
-  readonly firstLength: Uint32Array<ArrayBuffer>;
-  readonly second: Float64Array<ArrayBuffer>;
-  readonly secondLength: Uint32Array<ArrayBuffer>;
-  readonly rkey: Uint32Array<ArrayBuffer>;
-  readonly addressHigh: Uint32Array<ArrayBuffer>;
-  readonly addressLow: Uint32Array<ArrayBuffer>;
-  readonly immediate: Uint32Array<ArrayBuffer>;
+  readonly words: Uint32Array<ArrayBuffer>;
+  readonly places: Float64Array<ArrayBuffer>;
   private readonly mask: number;
   private head = 0;
   private tail = 0;
@@ -22,16 +35,10 @@ export class WorkQueue {
   /** @param entriesMin messages that fit at least */
   constructor(entriesMin: number) {
     const entries = 2 ** Math.ceil(Math.log2(Math.max(entriesMin, 2)));
+    const buffer = new ArrayBuffer(entries * ENTRY_BYTES);
     this.mask = entries - 1;
-    this.kind = new Uint8Array(entries);
-    this.first = new Float64Array(entries);
-    this.firstLength = new Uint32Array(entries);
-    this.second = new Float64Array(entries);
-    this.secondLength = new Uint32Array(entries);
-    this.rkey = new Uint32Array(entries);
-    this.addressHigh = new Uint32Array(entries);
-    this.addressLow = new Uint32Array(entries);
-    this.immediate = new Uint32Array(entries);
+    this.words = new Uint32Array(buffer);
+    this.places = new Float64Array(buffer);
   }
 
   get isEmpty(): boolean {
@@ -43,31 +50,22 @@ export class WorkQueue {
     return this.head & this.mask;
   }
 
-  /** Takes the next slot and fills it; false when the queue is full. */
-  push(
-    kind: number,
-    first: number,
-    firstLength: number,
-    second: number,
-    secondLength: number,
-    rkey: number,
-    addressHigh: number,
-    addressLow: number,
-    immediate: number,
-  ): boolean {
-    if (((this.tail - this.head) >>> 0) > this.mask) return false;
-    const slot = this.tail & this.mask;
-    this.tail = (this.tail + 1) >>> 0;
-    this.kind[slot] = kind;
-    this.first[slot] = first;
-    this.firstLength[slot] = firstLength;
-    this.second[slot] = second;
-    this.secondLength[slot] = secondLength;
-    this.rkey[slot] = rkey;
-    this.addressHigh[slot] = addressHigh;
-    this.addressLow[slot] = addressLow;
-    this.immediate[slot] = immediate;
-    return true;
+  /** Takes the next slot, which the caller fills; QUEUE_FULL when there is none. */
+  push(): number {
+    const tail = this.tail;
+    if (((tail - this.head) >>> 0) > this.mask) return QUEUE_FULL;
+    this.tail = (tail + 1) >>> 0;
+    return tail & this.mask;
+  }
+
+  /** Index in {@link words} of a slot's fields. */
+  wordOf(slot: number): number {
+    return slot << 4;
+  }
+
+  /** Index in {@link places} of a slot's fields. */
+  placeOf(slot: number): number {
+    return slot << 3;
   }
 
   /** Lets go of the oldest message. */

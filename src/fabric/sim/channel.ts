@@ -9,9 +9,13 @@ interface Travelling {
   readonly arrivesAt: number;
 }
 
+const RECENT_MAX = 15;
+
 /** See the head of this file. */
 export class SimChannel {
   private queue: Travelling[] = [];
+  /** The last messages that arrived, for {@link SimNetwork.plantLateWrites} only. */
+  private recent: SimMessage[] = [];
   private lastArrival = 0;
   private isPumping = false;
   /** No further message is taken. */
@@ -47,7 +51,10 @@ export class SimChannel {
     const lost = this.queue.splice(keep);
     for (const { message } of this.queue) readPayload(message, arena);
     const [first] = lost;
-    for (const { message } of lost) this.network.onLost(this.to, message, arena);
+    if (this.network.plantLateWrites) {
+      for (const message of this.recent) this.network.writeLate(this.to, message, arena);
+      for (const { message } of lost) this.network.writeLate(this.to, message, arena);
+    }
     const isBrokenOff = first !== undefined && first.message.kind === MESSAGE.WRITE &&
       payloadLength(first.message) > 0 && random.chance(0.5);
     if (!isBrokenOff) return;
@@ -83,7 +90,7 @@ export class SimChannel {
     if (this.isPumping || next === undefined) return;
     this.isPumping = true;
     const { scheduler } = this.network;
-    scheduler.after(Math.max(0, next.arrivesAt - scheduler.now()), () => this.arrive());
+    scheduler.at(Math.max(next.arrivesAt, scheduler.now()), () => this.arrive());
   }
 
   private arrive(): void {
@@ -103,6 +110,7 @@ export class SimChannel {
     this.queue.shift();
     this.pump();
     const { message } = next;
+    if (this.network.plantLateWrites) this.recent = [message, ...this.recent.slice(0, RECENT_MAX)];
     readPayload(message, this.from.process.memory.arena);
     scheduler.note(this.to.id);
     scheduler.note(message.kind ^ message.immediate);

@@ -44,7 +44,7 @@ export class SimNetwork {
   readonly listeners = new Map<string, ListeningProcess>();
   /** What no correct program does: writes outside exposed memory, too many posts, … */
   readonly violations: string[] = [];
-  /** A bug to be found: writes of a broken connection land after it was closed. */
+  /** A bug to be found: writes of a broken connection land, once more, after it was closed. */
   plantLateWrites = false;
   private readonly processes = new Map<string, SimProcess>();
   /** Partitions, past ones too: from when to when. */
@@ -142,9 +142,9 @@ export class SimNetwork {
     });
   }
 
-  /** A message got lost with its connection. */
-  onLost(to: SimConnection, message: SimMessage, arena: Arena): void {
-    if (!this.plantLateWrites || message.kind !== MESSAGE.WRITE) return;
+  /** The planted bug: a write of a connection that has just been cut lands some time later. */
+  writeLate(to: SimConnection, message: SimMessage, arena: Arena): void {
+    if (message.kind !== MESSAGE.WRITE) return;
     const bytes = readPayload(message, arena);
     const at = to.locate(message.rkey, message.address, bytes.length);
     if (at === undefined) return;

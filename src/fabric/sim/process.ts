@@ -15,7 +15,7 @@ export class SimProcess {
   isAlive = true;
   /** Timers that were set and have neither fired nor been cancelled. */
   timers = 0;
-  /** When the last message of each host arrived, by its address. */
+  /** When somebody was last told of a message of another host, by that host's address. */
   readonly heardFrom = new Map<string, number>();
   /** The clock of the state machines: the scheduler's time, while the process lives. */
   readonly clock = {
@@ -33,7 +33,12 @@ export class SimProcess {
 
   /** Has `action` happen unless the process was killed by then. */
   schedule(delayMs: number, action: () => void): SimEvent {
-    return this.scheduler.after(delayMs, () => {
+    return this.scheduleAt(this.scheduler.now() + delayMs, action);
+  }
+
+  /** The same at a fixed time. */
+  scheduleAt(time: number, action: () => void): SimEvent {
+    return this.scheduler.at(time, () => {
       if (this.isAlive) action();
     });
   }

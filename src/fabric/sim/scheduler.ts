@@ -33,9 +33,14 @@ export class SimScheduler {
 
   /** Has `action` happen `delayMs` from now. */
   after(delayMs: number, action: () => void): SimEvent {
-    if (!(delayMs >= 0)) throw new RangeError(`A delay of ${delayMs} ms`);
+    return this.at(this.time + delayMs, action);
+  }
+
+  /** Has `action` happen at a time that has not passed; exact, where a delay would be rounded. */
+  at(time: number, action: () => void): SimEvent {
+    if (!(time >= this.time)) throw new RangeError(`${time} ms is over`);
     const event = {
-      time: this.time + delayMs,
+      time,
       sequence: this.sequence++,
       cancelled: false,
       action,

@@ -151,7 +151,9 @@ export class SimConnection implements FabricConnection {
 
   private receive(message: SimMessage): void {
     const handler = this.handler!;
-    this.process.heardFrom.set(this.peer.process.address, this.network.scheduler.now());
+    if (message.kind === MESSAGE.SEND || message.hasImmediate) {
+      this.process.heardFrom.set(this.peer.process.address, this.network.scheduler.now());
+    }
     if (message.kind === MESSAGE.END) return this.break(message.failure!);
     if (message.kind === MESSAGE.INVALIDATE) return handler.onInvalidated(message.rkey);
     const length = payloadLength(message);

@@ -57,26 +57,29 @@ export class RnbdClient implements ClientSessionUser {
   removeDevice(device: ClientDevice, done: () => void): void {
     device.isRemoved = true;
     device.retryTimer?.cancel();
-    const wasOpen = device.state === "open";
     device.state = "closed";
+    const forget = () => {
+      this.devices.delete(device.handle);
+      done();
+    };
+    const close = () => this.sendClose(device, forget);
     const removed = countdown(this.reactors.length, () => {
-      const forget = () => {
-        this.devices.delete(device.handle);
-        done();
-      };
-      if (!wasOpen || !this.session.isConnected) return forget();
-      this.sendClose(device.deviceId, forget);
+      if (device.isOpening) device.onOpeningEnded = close;
+      else close();
     });
     for (const reactor of this.reactors) {
       reactor.removeDevice(this.session.handle, device.handle, removed);
     }
   }
 
-  private sendClose(deviceId: number, done: () => void): void {
+  /** Closes it at the server, if that has it open: after a reconnect its id is another device's. */
+  private sendClose(device: ClientDevice, done: () => void): void {
+    if (!device.isHeld) return done();
+    device.isHeld = false;
     this.admin.send({
       answerBytes: 0,
       build: (view, at) => {
-        encodeClose(view, at, deviceId);
+        encodeClose(view, at, device.deviceId);
         return CLOSE.BYTES;
       },
       // Without a connection the server closes the device by itself.
@@ -114,7 +117,7 @@ export class RnbdClient implements ClientSessionUser {
     for (const device of this.devices.values()) {
       device.retryTimer?.cancel();
       device.nextTryAt = undefined;
-      device.isOpening = false;
+      device.isHeld = false;
       if (device.state !== "open") continue;
       device.state = "closed";
       device.lastFailure = failure;
@@ -159,19 +162,19 @@ export class RnbdClient implements ClientSessionUser {
         const offer = this.session.offer!;
         device.geometry = geometryOf(response, device.mode, offer.maxIoBytes);
         device.deviceId = response.deviceId;
+        device.isHeld = true;
         this.setOpen(device);
       },
     });
   }
 
   private setOpen(device: ClientDevice): void {
-    // Unmapped while the OPEN was on its way: the server must not keep it.
-    if (device.isRemoved) return this.sendClose(device.deviceId, () => {});
-    const { deviceId } = device;
+    // Unmapped while the OPEN was on its way: the removal goes on and closes it.
+    if (device.isRemoved) return this.endOpening(device);
     const ready = countdown(this.reactors.length, () => {
-      device.isOpening = false;
-      if (!this.isGreeted || device.deviceId !== deviceId) return;
-      if (device.isRemoved) return this.sendClose(deviceId, () => {});
+      this.endOpening(device);
+      // Disconnected meanwhile: it is opened anew after the next connect.
+      if (device.isRemoved || !device.isHeld) return;
       device.state = "open";
       device.failures = 0;
       device.lastFailure = undefined;
@@ -183,8 +186,15 @@ export class RnbdClient implements ClientSessionUser {
     }
   }
 
-  private onOpenFailed(device: ClientDevice, failure: DeviceFailure): void {
+  private endOpening(device: ClientDevice): void {
     device.isOpening = false;
+    const { onOpeningEnded } = device;
+    device.onOpeningEnded = undefined;
+    onOpeningEnded?.();
+  }
+
+  private onOpenFailed(device: ClientDevice, failure: DeviceFailure): void {
+    this.endOpening(device);
     if (device.isRemoved || !this.session.isConnected) return;
     device.lastFailure = failure;
     device.failures++;

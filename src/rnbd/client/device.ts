@@ -16,7 +16,10 @@ export class ClientDevice {
   state: "open" | "closed" = "closed";
   /** Kept while closed: users must know the size of what they have open. */
   geometry: BlockGeometry | undefined;
+  /** The server's id; it means something only while {@link isHeld}. */
   deviceId = 0;
+  /** The server has it open for this connection: a CLOSE is due when it is removed. */
+  isHeld = false;
   lastFailure: DeviceFailure | undefined;
   /** By the clock; undefined = no try is due. */
   nextTryAt: number | undefined;
@@ -24,6 +27,8 @@ export class ClientDevice {
   retryTimer: Timer | undefined;
   /** An OPEN is under way. */
   isOpening = false;
+  /** Waits for the end of that. */
+  onOpeningEnded: (() => void) | undefined;
   isRemoved = false;
 
   /** @param handle name of the device in this process */

@@ -1,0 +1,91 @@
+/**
+ * A hostile server: bent accepts, rejects, INFO_RSP and OPEN_RSP, wild immediates and sends. The
+ * client may fail as often as it likes, but must not throw, and must leave nothing when it closes.
+ */
+import { encodeConnectAccept, encodeConnectReject } from "../../../src/rtrs/connect_codec.ts";
+import { encodeInfoResponse, infoResponseBytes } from "../../../src/rtrs/info_codec.ts";
+import { encodeOpenResponse } from "../../../src/rnbd/codec.ts";
+import { OFFER, regionsOf } from "../../rtrs/harness/client_rig.ts";
+import { RESPONSE, RnbdClientRig } from "../../rnbd/harness/client_rig.ts";
+import type { Random } from "../../support/random.ts";
+
+const STEPS_PER_CLIENT = 1000;
+
+function answerConnect(rig: RnbdClientRig, random: Random): void {
+  const { fabric } = rig.rtrs;
+  const connect = fabric.connects.shift();
+  if (connect === undefined || connect.isCancelled) return;
+  const queueDepth = random.chance(0.9) ? 8 : random.below(65_536);
+  const bent = (bytes: Uint8Array) => random.chance(0.9) ? bytes : random.mutate(bytes);
+  const what = random.below(20);
+  if (what === 0) {
+    connect.done({ kind: "rejected", privateData: bent(encodeConnectReject(17)) });
+  } else if (what === 1) {
+    connect.done({ kind: "failed", failure: { errno: 111, reason: "nobody listens" } });
+  } else {
+    const privateData = bent(encodeConnectAccept({ ...OFFER, queueDepth }));
+    const ticket = fabric.ticket("tcp:10.0.0.2", "tcp:10.0.0.1");
+    connect.done({ kind: "established", ticket, privateData });
+  }
+}
+
+function sendInfo(rig: RnbdClientRig, random: Random): void {
+  const regions = regionsOf(rig.rtrs.session.offer ?? OFFER);
+  const bytes = new Uint8Array(infoResponseBytes(regions.length));
+  encodeInfoResponse(bytes, regions);
+  rig.rtrs.receive(random.chance(0.7) ? bytes : random.mutate(bytes));
+}
+
+/** Puts something into a buffer that the client exposed, and says that it is an answer. */
+function sendAnswer(rig: RnbdClientRig, random: Random): void {
+  const { session, memory, service } = rig.rtrs;
+  const lane = session.adminLane;
+  const permit = random.below(random.chance(0.9) ? 2 : 16);
+  const errno = random.chance(0.8) ? 0 : random.below(512);
+  if (lane !== undefined && permit < 2) {
+    const at = lane.bufferOf(permit);
+    const deviceId = random.below(4);
+    encodeOpenResponse(memory.arena.view, at, { ...RESPONSE, deviceId });
+    if (random.chance(0.5)) random.mutate(memory.arena.u8.subarray(at, at + 56));
+  }
+  service.handler.onImmediate(0x1000_0000 + errno * 2 ** 19 + permit);
+}
+
+function step(rig: RnbdClientRig, random: Random): void {
+  const service = rig.rtrs.adopter.connections.at(-1);
+  const isAlive = service !== undefined && !service.isClosing;
+  const what = random.below(100);
+  if (what < 35) answerConnect(rig, random);
+  else if (what < 40) rig.rtrs.clock.advance(random.pick([100, 1000, 5000, 61_000]));
+  else if (what < 45) rig.rtrs.settle();
+  else if (what < 48) rig.rtrs.reactors[random.below(2)]!.answer();
+  else if (what < 50) changeDevices(rig, random);
+  else if (!isAlive) return;
+  else if (what < 65) sendInfo(rig, random);
+  else if (what < 92) sendAnswer(rig, random);
+  else if (what < 94) service.handler.onImmediate(random.u32());
+  else if (what < 95) rig.rtrs.receive(random.fill(new Uint8Array(1 + random.below(100))));
+  else if (what < 96) service.handler.onInvalidated(random.u32());
+  else if (what < 97) service.break();
+}
+
+function changeDevices(rig: RnbdClientRig, random: Random): void {
+  const devices = [...rig.client.devices.values()].filter((device) => !device.isRemoved);
+  if (devices.length < 4) rig.client.addDevice(`disk ${random.below(100)}`, "rw");
+  else rig.client.removeDevice(random.pick(devices), () => {});
+}
+
+/** Runs the attack; every client that was attacked must come out empty. */
+export function attackClients(inputs: number, random: Random): void {
+  for (let done = 0; done < inputs; done += STEPS_PER_CLIENT) {
+    const rig = new RnbdClientRig({ answersAtOnce: random.chance(0.5) });
+    const steps = Math.min(STEPS_PER_CLIENT, inputs - done);
+    for (let i = 0; i < steps; i++) step(rig, random);
+    let closed = false;
+    rig.rtrs.session.close(() => closed = true);
+    rig.rtrs.settle();
+    if (!closed) throw new Error("close never ended");
+    for (const device of rig.client.devices.values()) device.retryTimer?.cancel();
+    rig.rtrs.assertEmpty();
+  }
+}
