@@ -2,11 +2,8 @@
 import assert from "node:assert/strict";
 import { type Arena, plainArena } from "../../src/ring/arena.ts";
 import { CONNECTION_LAYOUT } from "../../src/fabric/iwarp/connection_memory.ts";
-import {
-  Receiver,
-  type ReceiverEvents,
-  type ReceiverFaults,
-} from "../../src/fabric/iwarp/receiver.ts";
+import { Receiver } from "../../src/fabric/iwarp/receiver.ts";
+import type { ReceiverEvents, ReceiverFaults } from "../../src/fabric/iwarp/receiver_events.ts";
 import { REJECTION_NAMES } from "../../src/fabric/iwarp/rejection.ts";
 import { TaggedMemory } from "../../src/fabric/iwarp/tagged_memory.ts";
 

@@ -56,7 +56,7 @@ export class World {
   readonly opener: OpenerConditions = { failChance: 0, delayMaxMs: 1 };
   server: ServerNode | undefined;
   hasFaults = true;
-  private readonly hoards = new Map<ArenaAllocator, number>();
+  private readonly hoards = new Map<ArenaAllocator, number[]>();
   private readonly random: SimRandom;
   private readonly totals: WorkloadTotals;
   private serverShape: ServerShape;
@@ -316,24 +316,22 @@ export class World {
     }
   }
 
-  /** Takes all memory of a process that is free in one piece. */
+  /** Takes nearly all free memory of a process. */
   hoardMemory({ memory }: SimProcess): void {
-    if (this.hoards.has(memory)) return;
-    let bytes = memory.arena.buffer.byteLength;
-    while (bytes > HOARD_BYTES_MIN) {
+    const taken = this.hoards.get(memory) ?? [];
+    this.hoards.set(memory, taken);
+    for (let bytes = memory.arena.buffer.byteLength; bytes > HOARD_BYTES_MIN; bytes /= 2) {
       try {
-        this.hoards.set(memory, memory.allocate(bytes, "the simulation"));
-        return;
+        for (;;) taken.push(memory.allocate(bytes, "the simulation"));
       } catch {
-        bytes = Math.floor(bytes * 0.9);
+        // The next size may fit.
       }
     }
   }
 
   /** Gives it back. */
   freeHoard({ memory }: SimProcess): void {
-    const at = this.hoards.get(memory);
-    if (at !== undefined) memory.release(at);
+    for (const at of this.hoards.get(memory) ?? []) memory.release(at);
     this.hoards.delete(memory);
   }
 

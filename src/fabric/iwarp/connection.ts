@@ -20,7 +20,8 @@ import type {
   RegisteredMemory,
 } from "../fabric.ts";
 import { CONNECTION_LAYOUT, IOVEC, MSGHDR } from "./connection_memory.ts";
-import { Receiver, type ReceiverFaults } from "./receiver.ts";
+import { Receiver } from "./receiver.ts";
+import type { ReceiverFaults } from "./receiver_events.ts";
 import { rejectionOf } from "./rejection.ts";
 import { Sender } from "./sender.ts";
 import { TaggedMemory } from "./tagged_memory.ts";

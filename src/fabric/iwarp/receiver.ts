@@ -7,7 +7,6 @@
  * is missing goes straight into the exposed memory, followed by a short tail in staging.
  */
 import type { Arena } from "../../ring/arena.ts";
-import type { FabricConnectionHandler } from "../fabric.ts";
 import { swap32 } from "./byte_order.ts";
 import { crc32c } from "./crc32c.ts";
 import { TAGGED_FRAME, TAGGED_HEADER_BYTES, UNTAGGED_FRAME, UNTAGGED_HEADER_BYTES } from "./ddp.ts";
@@ -21,23 +20,10 @@ import {
   STAGING_ROOM_MIN_BYTES,
 } from "./limits.ts";
 import { FRAME_WORD, IMMEDIATE_BYTES, RDMAP_OPCODE, RDMAP_QUEUE } from "./rdmap.ts";
-import { REJECT } from "./rejection.ts";
+import type { ReceiverEvents, ReceiverFaults } from "./receiver_events.ts";
+import { FIXED_BITS, fixedBitsReason, REJECT } from "./rejection.ts";
 import { type TaggedMemory, UNKNOWN_STAG } from "./tagged_memory.ts";
 import { TERMINATE_CONTROL_BYTES, TERMINATE_SEQUENCE } from "./terminate.ts";
-
-/** What a receiver reports of the peer's messages; the owner may call `stop` meanwhile. */
-export type ReceiverEvents = Pick<
-  FabricConnectionHandler,
-  "onImmediate" | "onSend" | "onInvalidated"
->;
-
-/** What ends a stream. */
-export interface ReceiverFaults {
-  /** The peer gave up; `control` is its Terminate's control word. No event follows. */
-  onTerminate(control: number): void;
-  /** A frame broke a rule (an index of REJECT). No event follows. */
-  onRejected(reason: number): void;
-}
 
 /** Results of the take methods that are no byte count. */
 const INCOMPLETE = 0;
@@ -53,9 +39,6 @@ const IMMEDIATE_WORD = swap32(
     RDMAP_OPCODE.IMMEDIATE,
 );
 const IMMEDIATE_FRAME_BYTES = fpduBytes(UNTAGGED_HEADER_BYTES + IMMEDIATE_BYTES);
-
-/** Bits of the first word that must be just so in every frame, whatever its kind. */
-const FIXED_BITS = FRAME_WORD.RESERVED | FRAME_WORD.DDP_VERSION | FRAME_WORD.RDMAP_VERSION;
 
 /** Parser of one connection's stream. */
 export class Receiver {
@@ -409,12 +392,4 @@ export class Receiver {
     this.faults.onRejected(reason);
     return STOPPED;
   }
-}
-
-/** Which of the fixed bits of a frame's first word is wrong. */
-function fixedBitsReason(first: number): number {
-  const wrong = (first & FIXED_BITS) ^ FRAME_WORD.VERSIONS;
-  if ((wrong & FRAME_WORD.DDP_VERSION) !== 0) return REJECT.DDP_VERSION;
-  if ((wrong & FRAME_WORD.RDMAP_VERSION) !== 0) return REJECT.RDMAP_VERSION;
-  return REJECT.RESERVED_BITS;
 }

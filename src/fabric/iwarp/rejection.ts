@@ -1,5 +1,6 @@
 /** Why a frame is refused: one table of reasons, with what the peer and the log are told. */
 import { ERRNO } from "../../ffi/errno.ts";
+import { FRAME_WORD } from "./rdmap.ts";
 import { TERMINATE_LAYER, type TerminateError } from "./terminate.ts";
 
 const { RDMAP, DDP, MPA } = TERMINATE_LAYER;
@@ -69,4 +70,15 @@ export const REJECTION_NAMES: readonly string[] = TABLE.map((entry) => `iwarp_${
 /** The reason with index `reason`. */
 export function rejectionOf(reason: number): Rejection {
   return TABLE[reason]!;
+}
+
+/** Bits of the first word that must be just so in every frame, whatever its kind. */
+export const FIXED_BITS = FRAME_WORD.RESERVED | FRAME_WORD.DDP_VERSION | FRAME_WORD.RDMAP_VERSION;
+
+/** Which of the fixed bits of a frame's first word is wrong. */
+export function fixedBitsReason(first: number): number {
+  const wrong = (first & FIXED_BITS) ^ FRAME_WORD.VERSIONS;
+  if ((wrong & FRAME_WORD.DDP_VERSION) !== 0) return REJECT.DDP_VERSION;
+  if ((wrong & FRAME_WORD.RDMAP_VERSION) !== 0) return REJECT.RDMAP_VERSION;
+  return REJECT.RESERVED_BITS;
 }
