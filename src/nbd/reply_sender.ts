@@ -4,7 +4,6 @@
  */
 import type { BlockQueue } from "../rnbd/block_queue.ts";
 import type { Executor } from "../ring/executor.ts";
-import { QUICK_SEND_BYTES_MAX } from "../ring/limits.ts";
 import { MSG, OP, SQE } from "../ring/opcodes.ts";
 import { CONNECTION_MEMORY, IOVEC_BYTES } from "./connection_memory.ts";
 import { REJECTIONS } from "./gate.ts";
@@ -274,7 +273,6 @@ export class ReplySender {
     const { fd, handlerId, message } = this;
     const at = ring.prepare(OP.SENDMSG, fd, message >>> 0, high, 1, handlerId, TAG.SEND, 0);
     ring.sqe[at + SQE.OP_FLAGS] = MSG.WAITALL | MSG.NOSIGNAL;
-    if (this.bytesLeft <= QUICK_SEND_BYTES_MAX) ring.expectQuick();
     this.sending = true;
   }
 }

@@ -14,9 +14,3 @@ export const MAILBOX_BYTES = 1 << 20;
 
 /** Counters (64-bit floats) that one reactor can name. */
 export const REACTOR_COUNTERS_MAX = 512;
-
-/** Longest wait for operations that were expected to end at once, nanoseconds. */
-export const QUICK_WAIT_NS = 100_000;
-
-/** Sends up to this fit the socket's buffer nearly always, bytes; see `Ring.expectQuick`. */
-export const QUICK_SEND_BYTES_MAX = 256 * 1024;

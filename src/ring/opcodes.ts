@@ -38,7 +38,7 @@ export const SETUP = {
 export const SQE_FLAG = { IO_LINK: 1 << 2, ASYNC: 1 << 4 } as const;
 
 /** io_uring_enter flags. */
-export const ENTER = { GETEVENTS: 1, EXT_ARG: 8 } as const;
+export const ENTER = { GETEVENTS: 1 } as const;
 
 /** Bits of the kernel's SQ flags word. */
 export const SQ_FLAG = { NEED_WAKEUP: 1, CQ_OVERFLOW: 2, TASKRUN: 4 } as const;

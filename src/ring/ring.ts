@@ -3,10 +3,10 @@
  * finds its way by its user data: low word = handler id and tag, high word = an argument.
  */
 import { close, mapDescriptor, type Mapping, unmap } from "../ffi/libc.ts";
-import { makeTimeout, openUring, type Timeout, type Uring } from "../ffi/liburing.ts";
+import { openUring, type Uring } from "../ffi/liburing.ts";
 import { describeErrno, ERRNO } from "../ffi/errno.ts";
 import { ENTER, SETUP, SQ_FLAG, SQE } from "./opcodes.ts";
-import { QUICK_WAIT_NS, RING_HANDLERS_MAX } from "./limits.ts";
+import { RING_HANDLERS_MAX } from "./limits.ts";
 
 /** Receives the completions of the operations it submitted; one object per socket, disk, … */
 export interface CompletionHandler {
@@ -68,9 +68,6 @@ export class Ring {
   private cqHead: number;
   private readonly handlers: CompletionHandler[] = [IGNORED];
   private readonly freeHandlers: number[] = [];
-  private readonly quickTimeout: Timeout;
-  /** Prepared operations that are expected to end while they are submitted. */
-  private quick = 0;
 
   /**
    * @param entries submission queue size; the completion queue is four times as long
@@ -78,7 +75,6 @@ export class Ring {
    */
   constructor(entries: number, flags: number) {
     this.uring = openUring();
-    this.quickTimeout = makeTimeout(QUICK_WAIT_NS);
     const parameters = new Uint32Array(PARAMS.WORDS);
     parameters[PARAMS.FLAGS] = flags | SETUP.CQSIZE | SETUP.SUBMIT_ALL;
     parameters[PARAMS.CQ_ENTRIES] = entries * 4;
@@ -168,15 +164,6 @@ export class Ring {
     return at;
   }
 
-  /**
-   * The operation that was prepared last will most likely end while it is submitted (a send that
-   * fits the socket's buffer). {@link submitAndWait} then waits for one completion more: its own
-   * would end the wait at once, and the ring would be entered twice for each batch.
-   */
-  expectQuick(): void {
-    this.quick++;
-  }
-
   /** Asks the kernel to cancel the operation with this user data; its own result is ignored. */
   cancel(handlerId: number, tag: number, argument: number): void {
     const ASYNC_CANCEL = 14;
@@ -190,21 +177,12 @@ export class Ring {
 
   /** Submits what was prepared and waits for `count` completions; -EINTR is not an error. */
   submitAndWait(count: number): void {
-    if (this.quick === 0) return this.enter(count);
-    const wait = count + this.quick;
-    const submit = this.publish();
-    const { argument, size } = this.quickTimeout;
-    this.enters++;
-    // Sends that do not end at once (both directions are full) must not hold up what has ended.
-    const flags = ENTER.GETEVENTS | ENTER.EXT_ARG;
-    const result = this.uring.enterTimed(this.fd, submit, wait, flags, argument, size);
-    if (result < 0 && result !== -ERRNO.ETIME && result !== -ERRNO.EINTR) this.retry(result, 0);
+    this.enter(count);
   }
 
   /** Makes the prepared SQEs visible to the kernel; returns how many. */
   private publish(): number {
     const submit = this.pending;
-    this.quick = 0;
     if (submit > 0) {
       this.sqTail = (this.sqTail + submit) >>> 0;
       this.pending = 0;

@@ -149,6 +149,14 @@ export class ClientNode {
     );
   }
 
+  /** The state of its mappings, for messages. */
+  toString(): string {
+    return this.mappings.map(({ disk, mode, device }) =>
+      `${clientName(this.index)} ${diskName(disk)} ${mode} ${device?.state ?? "unmapped"}` +
+      (device?.lastFailure === undefined ? "" : ` (${device.lastFailure.reason})`)
+    ).join("; ");
+  }
+
   /** Has all workloads start requests now. */
   kick(): void {
     for (const user of this.users.values()) user.kick();

@@ -123,8 +123,8 @@ const fullMemory: Fault = (world, random) => {
   if (processes.length === 0) return;
   const process = random.pick(processes);
   world.parts.log(`fault: the memory of ${process.address} is full`);
-  world.hoardMemory(process);
-  world.parts.scheduler.after(random.spread(100, 10_000), () => world.freeHoard(process));
+  world.hoards.take(process.memory);
+  world.parts.scheduler.after(random.spread(100, 10_000), () => world.hoards.free(process.memory));
 };
 
 const remap: Fault = (world, random) => {

@@ -6,14 +6,13 @@ import { SimNetwork } from "../../src/fabric/sim/network.ts";
 import { SimRandom } from "../../src/fabric/sim/random.ts";
 import { SimScheduler } from "../../src/fabric/sim/scheduler.ts";
 import type { FabricFailure } from "../../src/fabric/fabric.ts";
-import type { SimProcess } from "../../src/fabric/sim/process.ts";
-import type { ArenaAllocator } from "../../src/ring/arena.ts";
 import { BLOCK_OP, type BlockUser } from "../../src/rnbd/block_queue.ts";
 import type { DeviceQueue } from "../../src/rnbd/client/block_lane.ts";
 import { blockId } from "./block_pattern.ts";
 import { clientName, ClientNode } from "./client_node.ts";
 import { DiskModel } from "./disk_model.ts";
 import { describePartition, injectFault, mendEverything, THREAD_DELAY_MS } from "./faults.ts";
+import { MemoryHoards } from "./memory_hoards.ts";
 import { type OpenerConditions, ServerNode, type ServerShape } from "./server_node.ts";
 import { SimDisk } from "./sim_disk.ts";
 import type { WorkloadTotals } from "./workload.ts";
@@ -43,7 +42,6 @@ const HEARTBEAT_TICKS_MAX = 7;
 const LIVENESS_MS = 200_000;
 /** Requests must end, and closing must be done, this long after it was asked for. */
 const PEACE_MS = 60_000;
-const HOARD_BYTES_MIN = 16 * 1024;
 const SETTLE_MS = 2_000;
 const SLICE_MS = 250;
 const EVENTS_MAX = 3_000_000;
@@ -56,7 +54,7 @@ export class World {
   readonly opener: OpenerConditions = { failChance: 0, delayMaxMs: 1 };
   server: ServerNode | undefined;
   hasFaults = true;
-  private readonly hoards = new Map<ArenaAllocator, number[]>();
+  readonly hoards = new MemoryHoards();
   private readonly random: SimRandom;
   private readonly totals: WorkloadTotals;
   private serverShape: ServerShape;
@@ -143,7 +141,7 @@ export class World {
     const { scheduler, network, log } = this.parts;
     log("the faults end");
     for (const node of [...this.clients, this.server]) {
-      if (node !== undefined) this.freeHoard(node.process);
+      if (node !== undefined) this.hoards.free(node.process.memory);
     }
     this.advance(Math.max(0, network.lastBlockedUntil - scheduler.now()), () => false);
     const isUp = () =>
@@ -157,7 +155,7 @@ export class World {
     do {
       this.advance(end - scheduler.now(), () => this.isAllOpen());
       const isOpen = this.isAllOpen();
-      expect(isOpen, () => `not everything is open again: ${this.describeMappings()}`);
+      expect(isOpen, () => `not everything is open again: ${this.clients.map(String).join("; ")}`);
       this.advance(SETTLE_MS, () => false);
     } while (!this.isAllOpen());
   }
@@ -271,7 +269,7 @@ export class World {
     server.rtrs.close(() => {
       parts.log("the server has stopped");
       server.process.schedule(2_000, () => {
-        this.freeHoard(server.process);
+        this.hoards.free(server.process.memory);
         server.checkIdle();
         parts.network.crash(server.process, false, true);
         this.server = undefined;
@@ -300,7 +298,7 @@ export class World {
     parts.log(`fault: ${clientName(index)} is stopped in order`);
     client.close(() => {
       client.process.schedule(2_000, () => {
-        this.freeHoard(client.process);
+        this.hoards.free(client.process.memory);
         client.checkIdle();
         parts.network.crash(client.process, false, true);
         this.clients[index] = undefined;
@@ -314,25 +312,6 @@ export class World {
     for (const request of [...this.totals.open]) {
       if (request.process === client.process) this.totals.open.delete(request);
     }
-  }
-
-  /** Takes nearly all free memory of a process. */
-  hoardMemory({ memory }: SimProcess): void {
-    const taken = this.hoards.get(memory) ?? [];
-    this.hoards.set(memory, taken);
-    for (let bytes = memory.arena.buffer.byteLength; bytes > HOARD_BYTES_MIN; bytes /= 2) {
-      try {
-        for (;;) taken.push(memory.allocate(bytes, "the simulation"));
-      } catch {
-        // The next size may fit.
-      }
-    }
-  }
-
-  /** Gives it back. */
-  freeHoard({ memory }: SimProcess): void {
-    for (const at of this.hoards.get(memory) ?? []) memory.release(at);
-    this.hoards.delete(memory);
   }
 
   // Silence and heartbeats.
@@ -405,14 +384,5 @@ export class World {
       model.read(block, blockId(words, at, blockBytes, block), start, scheduler.now());
       queue.release(permit);
     }
-  }
-
-  private describeMappings(): string {
-    return this.clients.flatMap((client, i) =>
-      client!.mappings.map(({ disk, mode, device }) =>
-        `${clientName(i)} ${diskName(disk)} ${mode} ${device?.state ?? "unmapped"}` +
-        (device?.lastFailure === undefined ? "" : ` (${device.lastFailure.reason})`)
-      )
-    ).join("; ");
   }
 }

@@ -9,7 +9,6 @@ import { describeErrno, ERRNO } from "../../ffi/errno.ts";
 import { close, shutdownSocket } from "../../ffi/libc.ts";
 import type { Arena } from "../../ring/arena.ts";
 import type { Executor, Flushable } from "../../ring/executor.ts";
-import { QUICK_SEND_BYTES_MAX } from "../../ring/limits.ts";
 import { MSG, OP, RECVSEND_POLL_FIRST, SQE } from "../../ring/opcodes.ts";
 import type { CompletionHandler, Ring } from "../../ring/ring.ts";
 import type {
@@ -247,7 +246,6 @@ export class IwarpConnection
       0,
     );
     this.ring.sqe[sqe + SQE.OP_FLAGS] = SEND_FLAGS;
-    if (sender.pendingBytes <= QUICK_SEND_BYTES_MAX) this.ring.expectQuick();
     this.sending = true;
   }
 

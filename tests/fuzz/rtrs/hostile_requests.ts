@@ -4,10 +4,9 @@
  * reaches it.
  */
 import assert from "node:assert/strict";
-import { requestBufferId, responseErrno } from "../../../src/rtrs/immediate.ts";
-import { memoryBits } from "../../../src/rtrs/immediate.ts";
+import { memoryBits, responseBufferId, responseErrno } from "../../../src/rtrs/immediate.ts";
 import { REQUEST_REJECTIONS } from "../../../src/rtrs/server/gate.ts";
-import { FakeConnection } from "../../rtrs/harness/fake_fabric.ts";
+import type { FakeConnection } from "../../rtrs/harness/fake_fabric.ts";
 import {
   assertGuards,
   CHUNK_BYTES,
@@ -49,9 +48,9 @@ class Attack {
     const { random, fabric } = this;
     for (const queue of this.queues) queue.endsAtOnce = random.chance(0.7);
     const what = random.below(100);
-    if (what < 70) fabric.handler.onImmediate(this.bentRequest());
-    else if (what < 85) fabric.handler.onImmediate(this.wildRequest());
-    else if (what < 90) fabric.handler.onImmediate(random.u32());
+    if (what < 70) this.request(this.bentRequest());
+    else if (what < 85) this.request(this.wildRequest());
+    else if (what < 90) this.request(random.u32());
     else if (what < 92) fabric.handler.onSend(this.rig.chunkAt(0), random.below(300));
     else if (what < 93) fabric.handler.onInvalidated(random.u32());
     else if (what < 94) fabric.break();
@@ -60,6 +59,32 @@ class Attack {
     this.checkOperations();
     if (fabric.isClosing) this.reconnect();
     if (number % GUARD_CHECK_PERIOD === 0) this.checkBystander();
+  }
+
+  /** Sends an immediate; what must not pass the gate has to be cut off. */
+  private request(immediate: number): void {
+    const { fabric } = this;
+    const isOffence = this.isOffence(immediate);
+    fabric.handler.onImmediate(immediate);
+    if (isOffence) assert.ok(fabric.isClosing, `0x${immediate.toString(16)} passed the gate`);
+  }
+
+  /** Whether the immediate names something that reaches out of its chunk, said in other words. */
+  private isOffence(immediate: number): boolean {
+    if (immediate >= 2 ** 28) return true;
+    const chunk = Math.floor(immediate / 2 ** BITS);
+    const offset = immediate % 2 ** BITS;
+    if (chunk >= DEPTH) return true;
+    // In use by a connection that died: it waits, and is looked at later.
+    if (this.queues.some((queue) => queue.pending().includes(chunk))) return false;
+    if (offset > CHUNK_BYTES - 4) return true;
+    const message = this.arena.u8.subarray(this.rig.chunkAt(chunk) + offset);
+    const u16 = (at: number) => message[at]! + message[at + 1]! * 256;
+    if (u16(0) === 2) return u16(2) > offset;
+    if (u16(0) !== 3 || u16(2) > offset || offset > CHUNK_BYTES - 8) return true;
+    if (u16(6) === 0) return false;
+    const length = u16(20) + u16(22) * 65_536;
+    return u16(6) > 1 || offset > CHUNK_BYTES - 24 || length !== offset - u16(2);
   }
 
   /** A request as a right client writes it, with some bytes of it or of its immediate changed. */
@@ -116,7 +141,7 @@ class Attack {
   private checkPosts(): void {
     for (const post of this.fabric.posts.splice(0)) {
       this.answered++;
-      const chunk = requestBufferId(post.immediate % 2 ** 19, 0);
+      const chunk = responseBufferId(post.immediate);
       assert.ok(chunk < DEPTH, `answer for chunk ${chunk}`);
       if (responseErrno(post.immediate) !== 0) assert.equal(post.kind, "immediate");
       else this.successes++;

@@ -21,6 +21,8 @@ import { FakeReactor } from "./fake_lanes.ts";
 /** 16 bytes of a number. */
 export const uuid = (number: number) => new Uint8Array(16).fill(number);
 
+/** Where received messages lie: in the arena's first page, which is never handed out. */
+const MESSAGE_AT = 64;
 export const REACTORS = 2;
 export const CID_NUM = REACTORS + 1;
 export const HEARTBEAT = { intervalMs: 5000, missedMax: 5 };
@@ -112,13 +114,11 @@ export class ServerRig {
 
   /** Sends INFO_REQ on a service connection. */
   sendInfo(service: FakeConnection, name: string | Uint8Array): void {
-    const at = this.memory.allocate(INFO_REQ.BYTES, "INFO_REQ");
-    const bytes = this.memory.arena.u8.subarray(at, at + INFO_REQ.BYTES);
+    const bytes = this.memory.arena.u8.subarray(MESSAGE_AT, MESSAGE_AT + INFO_REQ.BYTES).fill(0);
     if (typeof name === "string") encodeInfoRequest(bytes, name);
     else bytes.set(name);
     const length = typeof name === "string" ? INFO_REQ.BYTES : name.length;
-    service.handler.onSend(at, length);
-    this.memory.release(at);
+    service.handler.onSend(MESSAGE_AT, length);
   }
 
   /** A path from the first connection to CONNECTED. */
