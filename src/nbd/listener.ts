@@ -2,14 +2,14 @@
  * The NBD export of one mapping, on main: listens on its Unix socket, accepts, negotiates, and
  * hands finished connections on as tickets.
  */
-import { close, shutdownSocket } from "../ffi/libc.ts";
+import { close, setSocketOption, shutdownSocket } from "../ffi/libc.ts";
 import type { ControlLoop, PendingOperation } from "../ring/control_loop.ts";
 import type { CounterBlock } from "../ring/counters.ts";
 import { OP, SQE } from "../ring/opcodes.ts";
 import { CONNECTION_MEMORY } from "./connection_memory.ts";
 import type { NbdCounterName } from "./counters.ts";
 import type { NbdExport } from "./export_description.ts";
-import { ACCEPT_RETRY_MS, CONNECTIONS_MAX, NEGOTIATIONS_MAX } from "./limits.ts";
+import { ACCEPT_RETRY_MS, CONNECTIONS_MAX, NEGOTIATIONS_MAX, SEND_BUFFER_BYTES } from "./limits.ts";
 import { Negotiator, type NegotiatorOutcome } from "./negotiator.ts";
 import { closeListeningSocket, type ListeningSocket, listenOnPath } from "./socket_file.ts";
 import type { NbdTicket } from "./ticket.ts";
@@ -19,6 +19,21 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOCKET_MODE = 0o600;
 
 let nextTicketId = 1;
+
+/**
+ * Lets several replies wait in the socket: with the default a client that reads 128 KiB blocks is
+ * woken for each one. The kernel cuts the size to net.core.wmem_max unless we are privileged.
+ */
+function widenSendBuffer(fd: number): void {
+  const SOL_SOCKET = 1;
+  const SO_SNDBUF = 7;
+  const SO_SNDBUFFORCE = 32;
+  try {
+    setSocketOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BUFFER_BYTES);
+  } catch {
+    setSocketOption(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES);
+  }
+}
 
 /** What {@link NbdListener.open} needs. */
 export interface NbdListenerOptions {
@@ -140,6 +155,7 @@ export class NbdListener {
       close(fd);
       return;
     }
+    widenSendBuffer(fd);
     const negotiation: Promise<void> = this.negotiate(fd).finally(() => {
       this.negotiations.delete(negotiation);
       this.wakeAccept?.();

@@ -6,8 +6,5 @@ export const SESSION_DEVICES_MAX = 4096;
 /** Longest device name on the wire, bytes without the NUL (NAME_MAX - 1). */
 export const DEVICE_NAME_BYTES_MAX = 254;
 
-/** Sectors of the longest discard or write-zeroes: the wire carries 32 bits of bytes. */
-export const RANGE_SECTORS_MAX = 0xffff_ffff >>> 9;
-
 /** Admin requests that wait for a permit at the client: every mapping sends at most one. */
 export const ADMIN_QUEUE_MAX = 8192;

@@ -34,8 +34,8 @@ export interface Mapping {
   readonly disk: number;
   readonly mode: AccessModeName;
   device: ClientDevice | undefined;
-  /** Its removal is under way. */
-  isLeaving: boolean;
+  /** Removals of it that are under way. */
+  leaving: number;
 }
 
 /** Told when a path is given up. */
@@ -116,15 +116,15 @@ export class ClientNode {
     this.mappings = shape.mappings.map((mapping) => ({
       ...mapping,
       device: undefined,
-      isLeaving: false,
+      leaving: 0,
     }));
     for (const mapping of this.mappings) this.map(mapping);
     this.session.start();
   }
 
-  /** Wants a mapping, unless its removal is under way or the client is about to end. */
+  /** Wants a mapping, unless the client is about to end; its last removal may be under way. */
   map(mapping: Mapping): void {
-    if (mapping.device !== undefined || mapping.isLeaving || this.isClosing) return;
+    if (mapping.device !== undefined || this.isClosing) return;
     mapping.device = this.rnbd.addDevice(diskName(mapping.disk), mapping.mode);
   }
 
@@ -134,18 +134,18 @@ export class ClientNode {
     if (device === undefined) return done();
     this.parts.log(`${clientName(this.index)} unmaps ${device.devicePath}`);
     mapping.device = undefined;
-    mapping.isLeaving = true;
+    mapping.leaving++;
     this.rnbd.removeDevice(device, () => {
       this.parts.log(`${clientName(this.index)} has unmapped ${device.devicePath}`);
-      mapping.isLeaving = false;
+      mapping.leaving--;
       done();
     });
   }
 
   /** Every mapping that is wanted is open. */
   get isAllOpen(): boolean {
-    return this.mappings.every(({ device, isLeaving }) =>
-      !isLeaving && (device === undefined || device.state === "open")
+    return this.mappings.every(({ device, leaving }) =>
+      leaving === 0 && (device === undefined || device.state === "open")
     );
   }
 

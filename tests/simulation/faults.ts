@@ -52,6 +52,13 @@ const stopClient: Fault = (world, random) => {
   world.stopClient(pickClient(world, random), random.spread(20, 5_000));
 };
 
+/** The server comes back with other sizes, and connections to it break again and again. */
+const reshapeServer: Fault = (world, random) => {
+  world.newShapeNext = true;
+  crashServer(world, random);
+  world.parts.scheduler.after(random.spread(20, 2_000), () => manyResets(world, random));
+};
+
 /** Changes something for a while. */
 function during(
   name: string,
@@ -131,13 +138,17 @@ const remap: Fault = (world, random) => {
   const client = world.clients[pickClient(world, random)];
   if (client === undefined) return;
   const mapping = random.pick(client.mappings);
-  const pauseMs = random.chance(0.5) ? 0 : random.spread(1, 3_000);
+  if (mapping.device === undefined) return client.map(mapping);
+  const pauseMs = random.chance(0.3) ? 0 : random.spread(0.1, 3_000);
   const mapAgain = () =>
     client.process.schedule(pauseMs, () => {
       if (world.hasFaults) client.map(mapping);
     });
-  if (mapping.device === undefined) client.map(mapping);
-  else client.unmap(mapping, mapAgain);
+  const isPatient = random.chance(0.5);
+  client.unmap(mapping, () => {
+    if (isPatient) mapAgain();
+  });
+  if (!isPatient) mapAgain();
 };
 
 const retryNow: Fault = (world, random) => {
@@ -151,6 +162,7 @@ const FAULTS: readonly (readonly [number, Fault])[] = [
   [8, partition],
   [8, crashServer],
   [4, stopServer],
+  [6, reshapeServer],
   [6, crashClient],
   [4, stopClient],
   [6, slowNetwork],

@@ -45,6 +45,8 @@ export class ServerNode {
   private readonly counters: ThreadCounters;
   private readonly baselineBytes: number;
   private openTickets = 0;
+  /** Names of the sessions that are up. */
+  private readonly names = new Set<string>();
 
   /** @param clientOf number of the client with a session name */
   constructor(
@@ -157,9 +159,15 @@ export class ServerNode {
       onOpenRefused: (session: ServerSession, path: string, errno: number, reason: string) =>
         parts.log(`server refuses ${path} to ${session.sessname}: errno ${errno}: ${reason}`),
       onSession: (session: ServerSession, isUp: boolean) => {
-        parts.log(`server: session ${session.sessname} is ${isUp ? "up" : "down"}`);
-        if (isUp) return;
-        const client = this.clientOf(session.sessname!);
+        const name = session.sessname!;
+        parts.log(`server: session ${name} is ${isUp ? "up" : "down"}`);
+        if (isUp) {
+          expect(!this.names.has(name), () => `two sessions are called ${name}`);
+          this.names.add(name);
+          return;
+        }
+        this.names.delete(name);
+        const client = this.clientOf(name);
         for (const model of parts.models) model.drained(client, parts.scheduler.now());
       },
     };

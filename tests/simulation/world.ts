@@ -54,6 +54,8 @@ export class World {
   readonly opener: OpenerConditions = { failChance: 0, delayMaxMs: 1 };
   server: ServerNode | undefined;
   hasFaults = true;
+  /** The next server process has other sizes for sure. */
+  newShapeNext = false;
   readonly hoards = new MemoryHoards();
   private readonly random: SimRandom;
   private readonly totals: WorkloadTotals;
@@ -240,7 +242,8 @@ export class World {
 
   private restartServer(pauseMs: number): void {
     const { random } = this;
-    if (random.chance(0.3)) {
+    if (this.newShapeNext || random.chance(0.3)) {
+      this.newShapeNext = false;
       this.serverShape = serverShape(random, this.serverShape.heartbeat.intervalMs);
     }
     this.parts.scheduler.after(pauseMs, () => this.startServer());

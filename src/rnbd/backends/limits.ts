@@ -1,8 +1,5 @@
 /** Bounds of the back ends, each with its reason. */
 
-/** A device name: 255 bytes on the wire with its NUL (OPEN message). */
-export const DEVICE_NAME_BYTES_MAX = 254;
-
 /** Search path and name: PATH_MAX without its NUL, as in the original. */
 export const DEVICE_PATH_BYTES_MAX = 4095;
 

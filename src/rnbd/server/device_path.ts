@@ -12,7 +12,8 @@
  * - Session names hold neither `/` nor `.`, so `%SESSNAME%` cannot climb either.
  */
 import { ERRNO, errnoName } from "../../ffi/errno.ts";
-import { DEVICE_NAME_BYTES_MAX, DEVICE_PATH_BYTES_MAX } from "../backends/limits.ts";
+import { DEVICE_PATH_BYTES_MAX } from "../backends/limits.ts";
+import { DEVICE_NAME_BYTES_MAX } from "../limits.ts";
 
 const SESSNAME_MARKER = "%SESSNAME%";
 

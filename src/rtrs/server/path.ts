@@ -119,7 +119,10 @@ export class ServerPath {
         0,
         this.receivedIndex(0),
       );
-      const limits = { postsMax: SERVICE_POSTS_MAX, receiveBytesMax: INFO_REQUEST_BYTES };
+      const limits = {
+        postsMax: session.server.settings.queueDepth + SERVICE_POSTS_MAX,
+        receiveBytesMax: INFO_REQUEST_BYTES,
+      };
       this.service = connection;
       connection.bind(environment.adopter.adopt(ticket, limits, connection));
       connection.fabric.expose(this.memory);

@@ -21,7 +21,7 @@ function bentRequest(random: Random): Uint8Array {
     sessionUuid: uuid(100 + session),
     firstConn: random.chance(0.9),
   });
-  if (random.chance(0.6)) return bytes;
+  if (random.chance(0.8)) return bytes;
   return random.chance(0.3) ? random.fill(new Uint8Array(random.below(120))) : random.mutate(bytes);
 }
 
@@ -29,7 +29,7 @@ function bentInfo(random: Random): Uint8Array {
   const bytes = new Uint8Array(INFO_REQ.BYTES);
   if (random.chance(0.1)) return random.fill(bytes).subarray(0, random.below(INFO_REQ.BYTES + 1));
   encodeInfoRequest(bytes, random.pick(["one", "two", "three"]));
-  return random.chance(0.5) ? bytes : random.mutate(bytes);
+  return random.chance(0.7) ? bytes : random.mutate(bytes);
 }
 
 function step(rig: ServerRig, accepts: RequestFate[], random: Random): void {
@@ -43,9 +43,9 @@ function step(rig: ServerRig, accepts: RequestFate[], random: Random): void {
     if (accepts.length > ACCEPTS_MAX || random.chance(0.7)) accepts.shift()?.finish();
   } else if (what < 75) {
     if (connection !== undefined) rig.sendInfo(connection, bentInfo(random));
-  } else if (what < 85) connection?.handler.onImmediate(random.u32());
-  else if (what < 88) connection?.break();
-  else if (what < 90) accepts.shift()?.finish({ errno: 104, reason: "the peer went away" });
+  } else if (what < 77) connection?.handler.onImmediate(random.u32());
+  else if (what < 80) connection?.break();
+  else if (what < 82) accepts.shift()?.finish({ errno: 104, reason: "the peer went away" });
   else if (what < 95) rig.reactors[random.below(2)]!.answer();
   else if (what < 99) rig.adopter.settle();
   else rig.clock.advance(random.pick([100, 5000, 31_000]));

@@ -118,13 +118,16 @@ class Attack {
     const edge = random.pick([0, 32, 4096, CHUNK_BYTES - 24, CHUNK_BYTES]);
     const offset = Math.max(edge + random.below(65) - 32, 0);
     const { view } = this.arena;
+    // The client may write to all of its chunks, so also to the one behind.
+    const end = (DEPTH - chunk) * CHUNK_BYTES;
     const put = (place: number, value: number) => {
-      if (place + 2 <= CHUNK_BYTES) view.setUint16(rig.chunkAt(chunk) + place, value, true);
+      if (place + 2 <= end) view.setUint16(rig.chunkAt(chunk) + place, value, true);
     };
-    const fields = [random.pick([2, 3, 3, 3, 4]), random.below(80), random.u32() & 3];
+    const userLength = random.chance(0.5) ? 32 : random.below(80);
+    const fields = [random.pick([2, 3, 3, 3, 4]), userLength, random.u32() & 3];
     fields.push(random.pick([0, 1, 1, 2, 0x100]));
     fields.forEach((value, i) => put(offset + 2 * i, value & 0xffff));
-    put(offset + 20, random.chance(0.5) ? offset - 32 : random.u32() & 0xffff);
+    put(offset + 20, random.chance(0.7) ? offset - userLength : random.u32() & 0xffff);
     put(offset + 22, random.chance(0.8) ? 0 : random.u32() & 0xffff);
     return chunk * 2 ** BITS + offset;
   }

@@ -3,6 +3,7 @@
  * client may fail as often as it likes, but must not throw, and must leave nothing when it closes.
  */
 import { encodeConnectAccept, encodeConnectReject } from "../../../src/rtrs/connect_codec.ts";
+import { memoryBits, requestBufferId, responseImmediate } from "../../../src/rtrs/immediate.ts";
 import { encodeInfoResponse, infoResponseBytes } from "../../../src/rtrs/info_codec.ts";
 import { encodeOpenResponse } from "../../../src/rnbd/codec.ts";
 import { OFFER, regionsOf } from "../../rtrs/harness/client_rig.ts";
@@ -48,25 +49,51 @@ function sendAnswer(rig: RnbdClientRig, random: Random): void {
     encodeOpenResponse(memory.arena.view, at, { ...RESPONSE, deviceId });
     if (random.chance(0.5)) random.mutate(memory.arena.u8.subarray(at, at + 56));
   }
-  service.handler.onImmediate(0x1000_0000 + errno * 2 ** 19 + permit);
+  service.handler.onImmediate(responseImmediate(permit, errno, false));
+}
+
+/** What a right server, or time, would do next: the session must get somewhere to be attacked. */
+function goOn(rig: RnbdClientRig, random: Random): void {
+  const { rtrs } = rig;
+  for (const reactor of rtrs.reactors) reactor.answer();
+  const service = rtrs.adopter.connections.at(-1);
+  const connect = rtrs.fabric.connects.find((pending) => !pending.isCancelled);
+  if (connect !== undefined) {
+    rtrs.fabric.connects.splice(0, Infinity, connect);
+    return rtrs.accept();
+  }
+  if (service === undefined || service.isClosing) {
+    rtrs.adopter.settle();
+    return rtrs.clock.advance(61_000);
+  }
+  const post = service.posts[0];
+  if (post === undefined) return changeDevices(rig, random);
+  if (post.kind === "send" && !rtrs.session.isConnected) rtrs.sendInfo();
+  service.posts.shift();
+  if (post.kind !== "writeImmediate") return;
+  // Whatever it was: only OPEN looks at what lies in the buffer.
+  const permit = requestBufferId(post.immediate, memoryBits(OFFER.queueDepth));
+  const at = rtrs.session.adminLane!.bufferOf(permit);
+  encodeOpenResponse(rtrs.memory.arena.view, at, { ...RESPONSE, deviceId: random.below(4) });
+  service.handler.onImmediate(responseImmediate(permit, 0, false));
 }
 
 function step(rig: RnbdClientRig, random: Random): void {
   const service = rig.rtrs.adopter.connections.at(-1);
   const isAlive = service !== undefined && !service.isClosing;
-  const what = random.below(100);
-  if (what < 35) answerConnect(rig, random);
-  else if (what < 40) rig.rtrs.clock.advance(random.pick([100, 1000, 5000, 61_000]));
-  else if (what < 45) rig.rtrs.settle();
-  else if (what < 48) rig.rtrs.reactors[random.below(2)]!.answer();
-  else if (what < 50) changeDevices(rig, random);
+  const what = random.below(200);
+  if (what < 180) goOn(rig, random);
+  else if (what < 184) answerConnect(rig, random);
+  else if (what < 185) rig.rtrs.clock.advance(random.pick([100, 1000, 5000, 61_000]));
+  else if (what < 186) rig.rtrs.settle();
+  else if (what < 188) changeDevices(rig, random);
   else if (!isAlive) return;
-  else if (what < 65) sendInfo(rig, random);
-  else if (what < 92) sendAnswer(rig, random);
-  else if (what < 94) service.handler.onImmediate(random.u32());
-  else if (what < 95) rig.rtrs.receive(random.fill(new Uint8Array(1 + random.below(100))));
-  else if (what < 96) service.handler.onInvalidated(random.u32());
-  else if (what < 97) service.break();
+  else if (what < 190) sendInfo(rig, random);
+  else if (what < 196) sendAnswer(rig, random);
+  else if (what < 197) service.handler.onImmediate(random.u32());
+  else if (what < 198) rig.rtrs.receive(random.fill(new Uint8Array(1 + random.below(100))));
+  else if (what < 199) service.handler.onInvalidated(random.u32());
+  else service.break();
 }
 
 function changeDevices(rig: RnbdClientRig, random: Random): void {
