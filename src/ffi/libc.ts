@@ -22,6 +22,7 @@ const library = Deno.dlopen("libc.so.6", {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  sched_yield: { parameters: [], result: "i32" },
   umask: { parameters: ["u32"], result: "u32" },
   __errno_location: { parameters: [], result: "pointer" },
 }).symbols;
@@ -207,4 +208,9 @@ export function umask(mask: number): number {
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0")) throw new TypeError("A string for C holds a NUL character");
   return new TextEncoder().encode(text + "\0");
+}
+
+/** sched_yield(2): lets other threads that wait for this core run first. */
+export function yieldCore(): void {
+  library.sched_yield();
 }

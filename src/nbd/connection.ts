@@ -13,7 +13,7 @@ import type { CompletionHandler } from "../ring/ring.ts";
 import { type NbdCounterName, REJECTION_COUNTERS } from "./counters.ts";
 import { nbdError } from "./error_map.ts";
 import { judge, REJECTED_MAGIC, REJECTIONS } from "./gate.ts";
-import { SMALL_PAYLOAD_BYTES_MAX, STAGING_BYTES } from "./limits.ts";
+import { GIVE_WAY_REQUESTS_MIN, SMALL_PAYLOAD_BYTES_MAX, STAGING_BYTES } from "./limits.ts";
 import { TAG } from "./operation_tags.ts";
 import { PieceTable } from "./piece_table.ts";
 import { COMMAND, COMMAND_FLAG, MAGIC, REQUEST } from "./protocol.ts";
@@ -40,6 +40,8 @@ export class NbdConnection implements CompletionHandler, Flushable, BlockUser {
   private readonly issuer: RequestIssuer;
   /** Payloads are long: receive only headers to staging, so that nothing has to be copied. */
   private headersOnly = false;
+  /** The last request was long: batches of those gain nothing. */
+  private hasLargeRequests = false;
   /** The shutdown of the socket is in flight. */
   private shuttingDown = false;
   private readonly requestsAt: number;
@@ -203,6 +205,9 @@ export class NbdConnection implements CompletionHandler, Flushable, BlockUser {
         receiver.armStaging(headers ? REQUEST.BYTES : STAGING_BYTES);
       }
     }
+    if (this.requests.used >= GIVE_WAY_REQUESTS_MIN && !this.hasLargeRequests) {
+      this.executor.giveWay();
+    }
     const answered = this.requests.used === 0 && sender.isIdle;
     if (this.state === STATE.DRAINING && answered) this.beginClose();
   }
@@ -278,7 +283,8 @@ export class NbdConnection implements CompletionHandler, Flushable, BlockUser {
     }
     if (whole) requests.assembled[request] = 1;
     if (whole) this.sender.assemblyBusy = true;
-    this.headersOnly = command === COMMAND.WRITE && length > SMALL_PAYLOAD_BYTES_MAX;
+    this.hasLargeRequests = length > SMALL_PAYLOAD_BYTES_MAX;
+    this.headersOnly = command === COMMAND.WRITE && this.hasLargeRequests;
     this.issuer.begin(request, flags);
     return true;
   }

@@ -16,6 +16,11 @@ export interface Executor {
   readonly arena: Arena;
   /** Has `task.flush()` called once before the ring is entered next. */
   defer(task: Flushable): void;
+  /**
+   * Whoever waits for this core may run once before the ring is waited on: a local program is
+   * about to send more, and a larger batch is worth more than the shortest delay.
+   */
+  giveWay(): void;
 }
 
 /** The list behind {@link Executor.defer}; grows to the number of tasks there are, then stays. */

@@ -2,6 +2,7 @@
  * A reactor: one thread, one ring, one blocking point. It reaps all completions, handles all,
  * flushes once, enters once. Everything that carries I/O lives on one; nothing here is async.
  */
+import { yieldCore } from "../ffi/libc.ts";
 import { Arena } from "./arena.ts";
 import { DeferredTasks, type Executor, type Flushable } from "./executor.ts";
 import { REACTOR_RING_ENTRIES } from "./limits.ts";
@@ -36,6 +37,7 @@ export class Reactor implements Executor, CompletionHandler {
   /** Arena offset of the 8 bytes that the wake-up read fills. */
   private readonly wakeBuffer: number;
   private stopping = false;
+  private givesWay = false;
 
   /**
    * @param receive called with each message from main, on this thread, between batches
@@ -72,6 +74,10 @@ export class Reactor implements Executor, CompletionHandler {
     this.tasks.add(task);
   }
 
+  giveWay(): void {
+    this.givesWay = true;
+  }
+
   /** Ends {@link run} after the current batch. */
   stop(): void {
     this.stopping = true;
@@ -84,11 +90,20 @@ export class Reactor implements Executor, CompletionHandler {
       this.tasks.run();
       if (this.stopping) break;
       if (this.setup.spinUs > 0) this.spinThenWait();
+      else if (this.givesWay) this.yieldThenWait();
       else ring.submitAndWait(1);
       ring.dispatch();
       this.arena.f64[this.setup.entersIndex] = ring.enters;
     }
     ring.close();
+  }
+
+  private yieldThenWait(): void {
+    const ring = this.ring;
+    this.givesWay = false;
+    ring.submit();
+    yieldCore();
+    ring.submitAndWait(ring.hasCompletions() ? 0 : 1);
   }
 
   private spinThenWait(): void {

@@ -69,6 +69,8 @@ class ScriptedExecutor implements Executor {
     return at;
   }
 
+  giveWay(): void {}
+
   defer(task: Flushable): void {
     if (task.deferred) return;
     task.deferred = true;

@@ -61,6 +61,7 @@ export class RnbdClient implements ClientSessionUser {
     const forget = () => {
       this.devices.delete(device.handle);
       done();
+      this.openWaiting(device.devicePath);
     };
     const close = () => this.sendClose(device, forget);
     const removed = countdown(this.reactors.length, () => {
@@ -139,8 +140,24 @@ export class RnbdClient implements ClientSessionUser {
     this.admin.onResponse(permit, errno);
   }
 
+  /** Opens what was mapped again while its last mapping was being removed. */
+  private openWaiting(devicePath: string): void {
+    for (const device of this.devices.values()) {
+      if (device.devicePath === devicePath && this.isGreeted) this.openDevice(device);
+    }
+  }
+
+  /** The server takes a second OPEN of a name for the first: its CLOSE would end both. */
+  private isLeaving(devicePath: string): boolean {
+    for (const device of this.devices.values()) {
+      if (device.isRemoved && device.devicePath === devicePath) return true;
+    }
+    return false;
+  }
+
   private openDevice(device: ClientDevice): void {
     if (device.isOpening || device.isRemoved || device.state === "open") return;
+    if (this.isLeaving(device.devicePath)) return;
     device.isOpening = true;
     device.nextTryAt = undefined;
     this.admin.send({

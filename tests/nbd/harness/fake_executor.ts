@@ -49,6 +49,8 @@ export class FakeExecutor implements Executor {
     this.ring = ring as unknown as Ring;
   }
 
+  giveWay(): void {}
+
   defer(task: Flushable): void {
     this.tasks.add(task);
   }
