@@ -20,7 +20,7 @@ export interface Settings {
   readonly runtimeSeconds: number;
   /** Data-plane threads of client and server each. */
   readonly reactors: number;
-  /** Spin time of the pair that spins, microseconds. */
+  /** How long reactors poll before they block, microseconds; the default of the config. */
   readonly spinUs: number;
 }
 
@@ -32,7 +32,7 @@ export interface Contender extends AsyncDisposable {
 /** Names and meanings, in the order of the rounds. */
 export const CONTENDERS = {
   "bench": "our bench verb: client → TCP → server memory",
-  "bench-spin": "the same with spinning on",
+  "bench-blocking": "the same with spin_us = 0",
   "chain": "fio → NBD socket → client → TCP → server memory",
   "nbdkit": "fio → TCP → nbdkit memory",
   "qemu-nbd": "fio → TCP → qemu-nbd on a raw file in memory",

@@ -27,12 +27,12 @@ import {
   startQemuNbd,
   type Tools,
 } from "./contenders.ts";
-import { type Job, JOBS, LATENCY_JOB } from "./jobs.ts";
+import { type Job, JOBS } from "./jobs.ts";
 import { describeMachine } from "./machine.ts";
 import { type Measurement, medianMeasurement } from "./measurement.ts";
 import { formatReport } from "./table.ts";
 
-const SPIN_US = 200;
+const SPIN_US = 50;
 const REACTORS_MAX = 4;
 
 interface Options extends Settings {
@@ -128,9 +128,9 @@ async function startContenders(
     return started;
   };
   const start: Record<ContenderName, () => Promise<Contender>> = {
-    "bench": async () => benchContender(await chain(0), options),
-    "bench-spin": async () => benchContender(await chain(options.spinUs), options),
-    "chain": async () => chainContender(await chain(0), tools, options),
+    "bench": async () => benchContender(await chain(options.spinUs), options),
+    "bench-blocking": async () => benchContender(await chain(0), options),
+    "chain": async () => chainContender(await chain(options.spinUs), tools, options),
     "nbdkit": () => startNbdkit(tools, options),
     "qemu-nbd": () => startQemuNbd(tools, options),
   };
@@ -152,8 +152,6 @@ async function measureAll(
   for (let round = 1; round <= options.rounds; round++) {
     for (const job of options.jobs) {
       for (const [name, contender] of contenders) {
-        // Spinning is about latency; at depth there is always work.
-        if (name === "bench-spin" && job.name !== LATENCY_JOB) continue;
         const measured = await contender.measure(job);
         console.error(`round ${round}  ${job.name}  ${name}: ${Math.round(measured.iops)} IOPS`);
         const byJob = runs.get(name) ?? new Map<string, Measurement[]>();

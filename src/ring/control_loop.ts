@@ -105,6 +105,9 @@ export class ControlLoop implements Executor, CompletionHandler {
   /** Main never blocks in its ring, so there is nothing to give. */
   giveWay(): void {}
 
+  /** Main does not poll. */
+  gather(): void {}
+
   /** Must follow direct use of {@link ring}: submits at the end of this turn of the event loop. */
   scheduleFlush(): void {
     if (this.flushScheduled || this.stopped) return;

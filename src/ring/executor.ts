@@ -21,6 +21,8 @@ export interface Executor {
    * about to send more, and a larger batch is worth more than the shortest delay.
    */
   giveWay(): void;
+  /** Many messages are under way: while polling, the first answers may wait for some more. */
+  gather(): void;
 }
 
 /** The list behind {@link Executor.defer}; grows to the number of tasks there are, then stays. */

@@ -25,8 +25,14 @@ export interface ReactorSetup {
   readonly entersIndex: number;
 }
 
-/** Polls between two looks at the clock while spinning. */
-const SPIN_POLLS_PER_CLOCK = 64;
+/** Polls between two offers of the core to others, and looks at the clock, while spinning. */
+const SPIN_POLLS_PER_YIELD = 16;
+
+/** Calls of sched_yield while answers gather: each takes about half a microsecond. */
+const GATHERING_YIELDS = 10;
+
+/** Exponent of the longest row of waits without a spin: 1,024. */
+const SPINS_IN_VAIN_MAX = 10;
 
 /** The loop of one reactor thread. */
 export class Reactor implements Executor, CompletionHandler {
@@ -38,6 +44,9 @@ export class Reactor implements Executor, CompletionHandler {
   private readonly wakeBuffer: number;
   private stopping = false;
   private givesWay = false;
+  private gathers = false;
+  private spinsInVain = 0;
+  private spinsToSkip = 0;
 
   /**
    * @param receive called with each message from main, on this thread, between batches
@@ -78,6 +87,10 @@ export class Reactor implements Executor, CompletionHandler {
     this.givesWay = true;
   }
 
+  gather(): void {
+    this.gathers = true;
+  }
+
   /** Ends {@link run} after the current batch. */
   stop(): void {
     this.stopping = true;
@@ -106,18 +119,41 @@ export class Reactor implements Executor, CompletionHandler {
     ring.submitAndWait(ring.hasCompletions() ? 0 : 1);
   }
 
+  /** A few microseconds, in which others may use the core. */
+  private pause(): void {
+    this.gathers = false;
+    for (let i = 0; i < GATHERING_YIELDS; i++) yieldCore();
+  }
+
+  /**
+   * Polls for a while before it blocks: a sleeping core takes long to wake, in a virtual machine
+   * longer than a whole request. Whoever waits for the core gets it first, and after polls in
+   * vain the next ones are left out, twice as many each time.
+   */
   private spinThenWait(): void {
     const ring = this.ring;
-    ring.submit();
-    if (ring.hasCompletions()) return;
+    if (ring.hasUnsubmitted()) {
+      ring.submit();
+      if (ring.hasCompletions()) return;
+    }
+    if (this.spinsToSkip > 0) {
+      this.spinsToSkip--;
+      return ring.submitAndWait(1);
+    }
     const end = performance.now() + this.setup.spinUs / 1000;
     do {
-      for (let i = 0; i < SPIN_POLLS_PER_CLOCK; i++) {
+      for (let i = 0; i < SPIN_POLLS_PER_YIELD; i++) {
         if (!ring.hasDeferredWork()) continue;
+        if (this.gathers) this.pause();
         ring.submit();
-        if (ring.hasCompletions()) return;
+        if (!ring.hasCompletions()) continue;
+        this.spinsInVain = 0;
+        return;
       }
+      yieldCore();
     } while (performance.now() < end);
+    if (this.spinsInVain < SPINS_IN_VAIN_MAX) this.spinsInVain++;
+    this.spinsToSkip = 2 ** this.spinsInVain;
     ring.submitAndWait(1);
   }
 }

@@ -211,6 +211,11 @@ export class Ring {
     }
   }
 
+  /** True when operations were prepared that the kernel has not been told of. */
+  hasUnsubmitted(): boolean {
+    return this.pending > 0;
+  }
+
   /** True when completions are there to {@link dispatch}. */
   hasCompletions(): boolean {
     return this.words[this.cqTailAt]! !== this.cqHead;

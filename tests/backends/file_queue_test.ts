@@ -71,6 +71,8 @@ class ScriptedExecutor implements Executor {
 
   giveWay(): void {}
 
+  gather(): void {}
+
   defer(task: Flushable): void {
     if (task.deferred) return;
     task.deferred = true;

@@ -15,7 +15,7 @@ Deno.test("an empty file gives the defaults of [node] and nothing else", () => {
       runtimeDir: "/tmp/rnbd-appliance-1000",
       devDir: "/dev/rnbd",
       reactors: 4,
-      spinUs: 0,
+      spinUs: 50,
       memoryLimitBytes: 64 * 2 ** 30,
     },
     server: undefined,

@@ -149,6 +149,14 @@ export class ClientNode {
     );
   }
 
+  /** True when the server may have a disk open for this client. */
+  wants(name: string): boolean {
+    return !this.session.isConnected ||
+      this.mappings.some(({ disk, device, leaving }) =>
+        diskName(disk) === name && (device !== undefined || leaving > 0)
+      );
+  }
+
   /** The state of its mappings, for messages. */
   toString(): string {
     return this.mappings.map(({ disk, mode, device }) =>
@@ -167,6 +175,7 @@ export class ClientNode {
     this.isQuiet = true;
     const idle = countdown(this.users.size, done);
     for (const [queue, user] of [...this.users]) {
+      user.checkWaiting();
       user.stop(() => {
         this.users.delete(queue);
         idle();

@@ -8,6 +8,8 @@ type Fault = (world: World, random: SimRandom) => void;
 
 /** A message between two threads of a process usually takes this long, at most. */
 export const THREAD_DELAY_MS = 0.5;
+/** To open a disk at the server usually takes this long, at most. */
+export const OPEN_DELAY_MS = 20;
 
 function pickClient(world: World, random: SimRandom): number {
   return random.below(world.clients.length);
@@ -55,8 +57,8 @@ const stopClient: Fault = (world, random) => {
 /** The server comes back with other sizes, and connections to it break again and again. */
 const reshapeServer: Fault = (world, random) => {
   world.newShapeNext = true;
-  crashServer(world, random);
-  world.parts.scheduler.after(random.spread(20, 2_000), () => manyResets(world, random));
+  world.crashServer(false, random.spread(20, 300));
+  world.parts.scheduler.after(random.spread(50, 1_000), () => manyResets(world, random));
 };
 
 /** Changes something for a while. */
@@ -113,10 +115,10 @@ const fullDisks = during("full disks", ({ parts }) => {
 
 const failingOpens = during("failing opens", ({ opener }, random) => {
   opener.failChance = 0.5;
-  opener.delayMaxMs = random.spread(1, 2_000);
+  opener.delayMaxMs = random.spread(20, 2_000);
 }, ({ opener }) => {
   opener.failChance = 0;
-  opener.delayMaxMs = 1;
+  opener.delayMaxMs = OPEN_DELAY_MS;
 });
 
 const busyThreads = during("busy threads", ({ parts }, random) => {
@@ -151,6 +153,23 @@ const remap: Fault = (world, random) => {
   if (!isPatient) mapAgain();
 };
 
+/** Maps and unmaps so fast that OPEN and CLOSE are still under way. */
+const flipMapping: Fault = (world, random) => {
+  const client = world.clients[pickClient(world, random)];
+  if (client === undefined) return;
+  const mapping = random.pick(client.mappings);
+  let flips = 1 + random.below(4);
+  const flip = () => {
+    if (!world.hasFaults || client.isClosing) return;
+    if (mapping.device === undefined) client.map(mapping);
+    else client.unmap(mapping, () => {});
+    const isLast = --flips <= 0;
+    if (isLast && mapping.device !== undefined) return;
+    client.process.schedule(isLast ? random.spread(1_000, 30_000) : random.spread(0.05, 20), flip);
+  };
+  flip();
+};
+
 const retryNow: Fault = (world, random) => {
   const client = world.clients[pickClient(world, random)];
   client?.session.retryNow();
@@ -174,7 +193,8 @@ const FAULTS: readonly (readonly [number, Fault])[] = [
   [4, failingOpens],
   [6, busyThreads],
   [4, fullMemory],
-  [20, remap],
+  [16, remap],
+  [12, flipMapping],
   [4, retryNow],
 ];
 const WEIGHTS = FAULTS.reduce((sum, [weight]) => sum + weight, 0);
@@ -206,7 +226,7 @@ export function mendEverything({ parts, opener }: World): void {
   for (const disk of parts.disks) {
     Object.assign(disk.conditions, { latencyMaxMs: 10, errorChance: 0, noSpaceChance: 0 });
   }
-  Object.assign(opener, { failChance: 0, delayMaxMs: 1 });
+  Object.assign(opener, { failChance: 0, delayMaxMs: OPEN_DELAY_MS });
 }
 
 /** How a partition is described in the log. */

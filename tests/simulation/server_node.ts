@@ -4,7 +4,7 @@ import { SimFabric } from "../../src/fabric/sim/sim_fabric.ts";
 import type { SimProcess } from "../../src/fabric/sim/process.ts";
 import { ERRNO } from "../../src/ffi/errno.ts";
 import type { BackendTicket } from "../../src/rnbd/backend.ts";
-import { type OpenOutcome, RnbdServer } from "../../src/rnbd/server/server.ts";
+import { type OpenOutcome, RnbdServer, type ServerDevice } from "../../src/rnbd/server/server.ts";
 import type { HeartbeatSettings } from "../../src/rtrs/heartbeat.ts";
 import { RtrsServer } from "../../src/rtrs/server/server.ts";
 import type { ServerSession } from "../../src/rtrs/server/session.ts";
@@ -106,6 +106,15 @@ export class ServerNode {
       [...session.paths.values()]
         .filter((path) => path.state === "CONNECTED")
         .map((path) => path.remoteAddress.replace("sim:", ""))
+    );
+  }
+
+  /** Devices that are open, each with the number of its client and its disk's name. */
+  openDevices(): { readonly client: number; readonly device: ServerDevice }[] {
+    return [...this.rnbd.devices].flatMap(([session, devices]) =>
+      devices.flatMap((device) =>
+        device === undefined ? [] : [{ client: this.clientOf(session.sessname!), device }]
+      )
     );
   }
 

@@ -55,6 +55,11 @@ const BURST_CHANCE = 0.9;
 /** A permit is kept this long after its request, at most: most of them, and some. */
 const HOLD_MS = 20;
 const LONG_HOLD_MS = 5_000;
+/** Disks and holders are well when this is asked. */
+const WAIT_MS_MAX = 4 * LONG_HOLD_MS;
+/** Some take their time to leave when they are disconnected. */
+const SLOW_STOP_CHANCE = 0.3;
+const SLOW_STOP_MS = 3_000;
 const GARBAGE = 0xa5;
 /** Waits for permits do not end, or the submit of a closed queue is tried now and then. */
 const CLOSED_PAUSE_MS = 50;
@@ -67,6 +72,7 @@ export class Workload implements BlockUser {
   private readonly pausing = new Set<SimEvent>();
   /** Slots that wait for a permit. */
   private waiting = 0;
+  private waitsSince = 0;
   private whenIdle: (() => void)[] | undefined;
 
   /** @param client number of the client, for the model */
@@ -84,9 +90,21 @@ export class Workload implements BlockUser {
   /** Starts nothing more; `done` when nothing of it is left. */
   stop(done: () => void): void {
     this.whenIdle ??= [];
-    this.whenIdle.push(done);
+    const { random } = this.process;
+    const isSlow = random.chance(SLOW_STOP_CHANCE);
+    const slowly = () => void this.process.schedule(random.spread(1, SLOW_STOP_MS), done);
+    this.whenIdle.push(isSlow ? slowly : done);
     this.queue.forget(this);
     this.checkIdle();
+  }
+
+  /** Nobody waits for permits longer than others can keep them. */
+  checkWaiting(): void {
+    const waitedMs = this.process.scheduler.now() - this.waitsSince;
+    expect(
+      this.waiting === 0 || waitedMs < WAIT_MS_MAX,
+      () => `client${this.client} has waited ${waitedMs} ms for a permit`,
+    );
   }
 
   /** Ends all pauses now, so that there is traffic. */
@@ -122,8 +140,8 @@ export class Workload implements BlockUser {
       return void this.process.schedule(CLOSED_PAUSE_MS, () => this.begin());
     }
     const permit = this.queue.acquire(this);
-    if (permit < 0) this.waiting++;
-    else this.submit(permit);
+    if (permit >= 0) return this.submit(permit);
+    if (this.waiting++ === 0) this.waitsSince = this.process.scheduler.now();
   }
 
   onPermits(): void {

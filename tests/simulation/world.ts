@@ -11,7 +11,14 @@ import type { DeviceQueue } from "../../src/rnbd/client/block_lane.ts";
 import { blockId } from "./block_pattern.ts";
 import { clientName, ClientNode } from "./client_node.ts";
 import { DiskModel } from "./disk_model.ts";
-import { describePartition, injectFault, mendEverything, THREAD_DELAY_MS } from "./faults.ts";
+import {
+  describePartition,
+  injectFault,
+  mendEverything,
+  OPEN_DELAY_MS,
+  THREAD_DELAY_MS,
+} from "./faults.ts";
+import { ForgottenDevices } from "./forgotten_devices.ts";
 import { MemoryHoards } from "./memory_hoards.ts";
 import { type OpenerConditions, ServerNode, type ServerShape } from "./server_node.ts";
 import { SimDisk } from "./sim_disk.ts";
@@ -51,12 +58,13 @@ export class World {
   readonly parts: WorldParts;
   readonly shape: WorldShape;
   readonly clients: (ClientNode | undefined)[] = [];
-  readonly opener: OpenerConditions = { failChance: 0, delayMaxMs: 1 };
+  readonly opener: OpenerConditions = { failChance: 0, delayMaxMs: OPEN_DELAY_MS };
   server: ServerNode | undefined;
   hasFaults = true;
   /** The next server process has other sizes for sure. */
   newShapeNext = false;
   readonly hoards = new MemoryHoards();
+  private readonly forgotten = new ForgottenDevices();
   private readonly random: SimRandom;
   private readonly totals: WorkloadTotals;
   private serverShape: ServerShape;
@@ -361,6 +369,7 @@ export class World {
       let oldest = scheduler.now();
       for (const request of this.totals.open) oldest = Math.min(oldest, request.start);
       for (const model of models) model.forget(oldest);
+      this.forgotten.check(this.server, this.clients, scheduler.now());
       expect(scheduler.executed < EVENTS_MAX, () => "the simulation does not come to an end");
     }
   }

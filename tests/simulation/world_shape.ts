@@ -53,7 +53,7 @@ function clientShape(random: SimRandom, disks: number, pauseMs: number): ClientS
     reactors: 1 + random.below(3),
     settings: {
       heartbeat: { intervalMs: 5_000, missedMax: 5 },
-      connectTimeoutMs: random.pick([5_000, 30_000]),
+      connectTimeoutMs: random.pick([1_000, 5_000, 30_000]),
       reconnectDelayMs: random.pick([50, 500, 1_000]),
       reconnectDelayMaxMs: random.pick([2_000, 10_000]),
       maxReconnectAttempts: -1,

@@ -20,7 +20,7 @@ export interface PairOptions {
   readonly ioMode?: "fileio" | "blockio";
   /** Data-plane threads of each; default 1. */
   readonly reactors?: number;
-  /** Microseconds a reactor polls before it blocks; default 0. */
+  /** Microseconds a reactor polls before it blocks; default 50, as in the config. */
   readonly spinUs?: number;
 }
 
@@ -74,7 +74,7 @@ function nodeConfig(name: string, directory: string, options: PairOptions): stri
 name = "${name}"
 runtime_dir = "${directory}/${name}"
 reactors = ${options.reactors ?? 1}
-spin_us = ${options.spinUs ?? 0}
+spin_us = ${options.spinUs ?? 50}
 `;
 }
 

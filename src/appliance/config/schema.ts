@@ -84,12 +84,12 @@ export const NODE = {
       fallbackText: "the number of cores, at most 4",
     }),
     spin_us: integer({
-      doc: "How long a thread that runs out of work polls before it sleeps. More than 0 lowers " +
-        "latency and costs a core per thread while I/O is under way.",
+      doc: "How long a thread that runs out of work polls before it sleeps, while that pays; it " +
+        "lets others have the core first. 0 sleeps at once.",
       unit: "microseconds",
       minimum: 0,
       maximum: 1_000_000,
-      fallback: 0,
+      fallback: 50,
     }),
     memory_limit: size({
       doc: "Address space reserved for chunks, buffers and memory back ends. Memory is only " +

@@ -21,6 +21,7 @@ import type {
 import { CONNECTION_LAYOUT, IOVEC, MSGHDR } from "./connection_memory.ts";
 import { Receiver } from "./receiver.ts";
 import type { ReceiverFaults } from "./receiver_events.ts";
+import { GATHER_MESSAGES_MIN } from "./limits.ts";
 import { rejectionOf } from "./rejection.ts";
 import { Sender } from "./sender.ts";
 import { TaggedMemory } from "./tagged_memory.ts";
@@ -220,6 +221,7 @@ export class IwarpConnection
     const sender = this.sender;
     if (sender.pendingBytes === 0) {
       if (this.queue.isEmpty) return;
+      if (this.queue.length >= GATHER_MESSAGES_MIN) this.executor.gather();
       sender.encode();
     }
     const arena = this.arena;

@@ -66,3 +66,6 @@ export const KEEPALIVE_PROBES_MAX = 4;
 
 /** Sent bytes that stay unacknowledged for this long end a connection. */
 export const TCP_USER_TIMEOUT_MS = 30_000;
+
+/** Messages of one batch from which on a few microseconds are worth a larger batch of answers. */
+export const GATHER_MESSAGES_MIN = 8;

@@ -41,6 +41,12 @@ export class WorkQueue {
     this.places = new Float64Array(buffer);
   }
 
+  /** Messages that wait. */
+  get length(): number {
+    return (this.tail - this.head) >>> 0;
+  }
+
+  /** True when nothing waits. */
   get isEmpty(): boolean {
     return this.head === this.tail;
   }

@@ -51,6 +51,8 @@ export class FakeExecutor implements Executor {
 
   giveWay(): void {}
 
+  gather(): void {}
+
   defer(task: Flushable): void {
     this.tasks.add(task);
   }
