@@ -205,9 +205,8 @@ export class NbdConnection implements CompletionHandler, Flushable, BlockUser {
         receiver.armStaging(headers ? REQUEST.BYTES : STAGING_BYTES);
       }
     }
-    if (this.requests.used >= GIVE_WAY_REQUESTS_MIN && !this.hasLargeRequests) {
-      this.executor.giveWay();
-    }
+    if (this.hasLargeRequests) this.executor.sleepAtOnce();
+    else if (this.requests.used >= GIVE_WAY_REQUESTS_MIN) this.executor.giveWay();
     const answered = this.requests.used === 0 && sender.isIdle;
     if (this.state === STATE.DRAINING && answered) this.beginClose();
   }

@@ -106,6 +106,9 @@ export class ControlLoop implements Executor, CompletionHandler {
   giveWay(): void {}
 
   /** Main does not poll. */
+  sleepAtOnce(): void {}
+
+  /** Main does not poll. */
   gather(): void {}
 
   /** Must follow direct use of {@link ring}: submits at the end of this turn of the event loop. */

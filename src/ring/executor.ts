@@ -21,6 +21,8 @@ export interface Executor {
    * about to send more, and a larger batch is worth more than the shortest delay.
    */
   giveWay(): void;
+  /** Long transfers are under way: polling would only take the core from those who copy. */
+  sleepAtOnce(): void;
   /** Many messages are under way: while polling, the first answers may wait for some more. */
   gather(): void;
 }

@@ -29,7 +29,10 @@ export interface ReactorSetup {
 const SPIN_POLLS_PER_YIELD = 16;
 
 /** Calls of sched_yield while answers gather: each takes about half a microsecond. */
-const GATHERING_YIELDS = 10;
+const GATHERING_YIELDS = 12;
+
+/** A round of polls and a yield that take longer were interrupted by another thread. */
+const CONTENDED_YIELD_MS = 0.02;
 
 /** Exponent of the longest row of waits without a spin: 1,024. */
 const SPINS_IN_VAIN_MAX = 10;
@@ -45,6 +48,7 @@ export class Reactor implements Executor, CompletionHandler {
   private stopping = false;
   private givesWay = false;
   private gathers = false;
+  private sleepsAtOnce = false;
   private spinsInVain = 0;
   private spinsToSkip = 0;
 
@@ -85,6 +89,10 @@ export class Reactor implements Executor, CompletionHandler {
 
   giveWay(): void {
     this.givesWay = true;
+  }
+
+  sleepAtOnce(): void {
+    this.sleepsAtOnce = true;
   }
 
   gather(): void {
@@ -132,6 +140,10 @@ export class Reactor implements Executor, CompletionHandler {
    */
   private spinThenWait(): void {
     const ring = this.ring;
+    if (this.sleepsAtOnce) {
+      this.sleepsAtOnce = false;
+      return ring.submitAndWait(1);
+    }
     if (ring.hasUnsubmitted()) {
       ring.submit();
       if (ring.hasCompletions()) return;
@@ -140,8 +152,9 @@ export class Reactor implements Executor, CompletionHandler {
       this.spinsToSkip--;
       return ring.submitAndWait(1);
     }
-    const end = performance.now() + this.setup.spinUs / 1000;
-    do {
+    let now = performance.now();
+    const end = now + this.setup.spinUs / 1000;
+    for (let before = now; now < end; before = now) {
       for (let i = 0; i < SPIN_POLLS_PER_YIELD; i++) {
         if (!ring.hasDeferredWork()) continue;
         if (this.gathers) this.pause();
@@ -151,7 +164,10 @@ export class Reactor implements Executor, CompletionHandler {
         return;
       }
       yieldCore();
-    } while (performance.now() < end);
+      now = performance.now();
+      // Somebody had the core meanwhile: it is wanted, and sleeping in between costs little then.
+      if (now - before > CONTENDED_YIELD_MS) break;
+    }
     if (this.spinsInVain < SPINS_IN_VAIN_MAX) this.spinsInVain++;
     this.spinsToSkip = 2 ** this.spinsInVain;
     ring.submitAndWait(1);

@@ -73,6 +73,8 @@ class ScriptedExecutor implements Executor {
 
   gather(): void {}
 
+  sleepAtOnce(): void {}
+
   defer(task: Flushable): void {
     if (task.deferred) return;
     task.deferred = true;

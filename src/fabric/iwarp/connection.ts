@@ -256,6 +256,7 @@ export class IwarpConnection
     receiver.plan();
     this.receiving = true;
     if (receiver.directBytes > 0) {
+      this.executor.sleepAtOnce();
       this.startDirectReceive();
       return;
     }

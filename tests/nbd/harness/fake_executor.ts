@@ -53,6 +53,8 @@ export class FakeExecutor implements Executor {
 
   gather(): void {}
 
+  sleepAtOnce(): void {}
+
   defer(task: Flushable): void {
     this.tasks.add(task);
   }
