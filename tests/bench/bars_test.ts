@@ -39,8 +39,10 @@ Deno.test("judge() tells met from missed, for ratios in both directions", () => 
   });
   const nbdkit = at(100, 40, 0);
   const verdict = (medians: Medians) => judge(medians).map(({ isMet }) => isMet);
-  assert.deepEqual(verdict({ bench: at(500, 34, 0.1), nbdkit }), [true, true, true, true]);
-  assert.deepEqual(verdict({ bench: at(499, 34.1, 0.11), nbdkit }), [false, false, false, false]);
+  assert.deepEqual(verdict({ bench: at(500, 20, 0.1), nbdkit }), [true, true, true, true]);
+  assert.deepEqual(verdict({ bench: at(499, 20.1, 0.11), nbdkit }), [false, false, false, false]);
+  assert.deepEqual(verdict({ "bench-blocking": at(1, 34, 0), nbdkit }), [true]);
+  assert.deepEqual(verdict({ "bench-blocking": at(1, 34.1, 0), nbdkit }), [false]);
 });
 
 Deno.test("judge() leaves out what was not measured", () => {

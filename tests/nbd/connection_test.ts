@@ -430,17 +430,17 @@ Deno.test("NbdConnection shares few permits between many clients", async () => {
 Deno.test("NbdConnection stops reading when its requests are not taken back", async () => {
   await withServer(fakeDiskOptions(), async (server) => {
     using client = await RawClient.open(server.path);
-    // Their error replies are longer than what the sockets hold.
+    // Their replies are longer than what the sockets hold.
     const requests = Array.from(
       { length: 40_000 },
-      () => ({ command: READ, offset: 1, length: 512 }),
+      () => ({ command: READ, offset: 0, length: 512 }),
     );
     const cookies = client.sendAll(requests);
     await new Promise((resolve) => setTimeout(resolve, 200));
     const early = server.counter("nbd_requests");
     assert.ok(early < requests.length, `${early} requests taken without a reply being read`);
     const sent = client.expected;
-    for (const cookie of sent) assert.equal((await client.answer(cookie)).error, NBD_ERROR.EINVAL);
+    for (const cookie of sent) assert.equal((await client.answer(cookie)).error, 0);
     assert.deepEqual(await cookies, sent);
   });
 });

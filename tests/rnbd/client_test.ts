@@ -272,15 +272,18 @@ Deno.test("a session that goes down during unmap ends the unmap, and nothing is 
   rig.assertQuiet();
 });
 
-Deno.test("the same name can be mapped again at once", () => {
+Deno.test("the same name can be mapped again at once: it is opened after the CLOSE", () => {
   const rig = new RnbdClientRig();
   rig.greet();
   const device = rig.openDevice("disk", 0);
   rig.client.removeDevice(device, () => {});
   const next = rig.client.addDevice("disk", "rw");
-  const [close, open] = [rig.next(), rig.next()];
-  assert.deepEqual([close.type, open.type], ["CLOSE", "OPEN"]);
+  const close = rig.next();
+  assert.equal(close.type, "CLOSE");
+  rig.assertQuiet();
   rig.answer(close);
+  const open = rig.next();
+  assert.equal(open.type, "OPEN");
   rig.answerOpen(open, { deviceId: 0 });
   assert.equal(next.state, "open");
   assert.notEqual(next.handle, device.handle);

@@ -24,6 +24,8 @@ interface Dial {
   readonly target: ConnectTarget;
   /** Its end was told, or nobody wants to know any more. */
   isOver: boolean;
+  /** Its end of the connection, while the news of that travels. */
+  end: SimConnection | undefined;
   finish(outcome: ConnectOutcome): void;
 }
 
@@ -74,19 +76,27 @@ export class SimFabric implements Fabric {
       fabric: this,
       target,
       isOver: false,
+      end: undefined,
       finish: (outcome) => {
         if (dial.isOver || !process.isAlive) return;
-        dial.isOver = true;
-        timer.cancel();
+        giveUp(outcome.kind === "established");
         done(outcome);
       },
+    };
+    const giveUp = (keepsEnd: boolean) => {
+      dial.isOver = true;
+      timer.cancel();
+      const { end } = dial;
+      dial.end = undefined;
+      if (end === undefined || keepsEnd) return;
+      end.discard();
+      this.release(ticketOf(end));
     };
     if (!network.random.chance(network.conditions.loseConnectChance)) {
       network.travel(process.address, target.destination, () => this.knock(dial, fail));
     }
     const cancel = () => {
-      dial.isOver = true;
-      timer.cancel();
+      if (!dial.isOver) giveUp(false);
     };
     return { cancel };
   }
@@ -142,6 +152,15 @@ export class SimFabric implements Fabric {
     const id = this.network.nextConnectionId();
     return new SimConnection(this.network, id, this.process, page);
   }
+}
+
+function ticketOf(end: SimConnection): ConnectionTicket {
+  return {
+    carrier: "sim",
+    localAddress: `sim:${end.process.address}`,
+    remoteAddress: `sim:${end.peer.process.address}`,
+    details: { connection: end.id },
+  };
 }
 
 /** A connect as the listening process sees it. */
@@ -202,19 +221,9 @@ class SimConnectionRequest implements ConnectionRequest {
     }
     SimConnection.join(network, near, far);
     for (const end of [near, far]) network.connections.set(end.id, end);
-    const ticketOf = (end: SimConnection) => ({
-      carrier: "sim" as const,
-      localAddress: `sim:${end.process.address}`,
-      remoteAddress: `sim:${end.peer.process.address}`,
-      details: { connection: end.id },
-    });
+    dial.end = far;
     network.travel(process.address, dial.process.address, () => {
-      if (!dial.isOver && dial.process.isAlive) {
-        return dial.finish({ kind: "established", ticket: ticketOf(far), privateData });
-      }
-      if (!dial.process.isAlive) return;
-      far.discard();
-      dial.fabric.release(ticketOf(far));
+      dial.finish({ kind: "established", ticket: ticketOf(far), privateData });
     });
     process.schedule(network.random.spread(0.01, 1), () => done({ ticket: ticketOf(near) }));
   }
