@@ -2,7 +2,7 @@
  * A socket during MPA start-up, on main: exact reads and whole writes that can be called off as
  * one. Reads never go past the frame, so nothing of the stream behind it is lost.
  */
-import { describeErrno, ERRNO } from "../../ffi/errno.ts";
+import { describeErrno, ERRNO, SystemError } from "../../ffi/errno.ts";
 import { close, getPeerName, getSocketName } from "../../ffi/libc.ts";
 import type { ControlLoop, PendingOperation } from "../../ring/control_loop.ts";
 import { MSG, OP, SQE } from "../../ring/opcodes.ts";
@@ -169,16 +169,32 @@ export class StartupSocket {
     return { header, privateData: userPrivateData(header, bytes) };
   }
 
+  private peerHost(): string {
+    try {
+      return decodeSockaddr(getPeerName(this.fd)).host;
+    } catch (cause) {
+      throw peerLost(cause);
+    }
+  }
+
   /** Who is connected to whom. @throws SystemError when the peer is gone */
   ends(): SocketEnds {
     const local = decodeSockaddr(getSocketName(this.fd)).host;
-    const remote = decodeSockaddr(getPeerName(this.fd)).host;
+    const remote = this.peerHost();
     return {
       localAddress: `tcp:${local}`,
       remoteAddress: `tcp:${remote}`,
       loopback: isLoopbackHost(local) && isLoopbackHost(remote),
     };
   }
+}
+
+/** A connection that was reset meanwhile has no peer any more. */
+function peerLost(cause: unknown): unknown {
+  const isLost = cause instanceof SystemError && cause.errno === ERRNO.ENOTCONN;
+  return isLost
+    ? new StartupError(ERRNO.ECONNRESET, undefined, "the peer reset the connection")
+    : cause;
 }
 
 function isLoopbackHost(host: string): boolean {
