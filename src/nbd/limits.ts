@@ -66,8 +66,8 @@ export const ACCEPT_RETRY_MS = 100;
 /** sockaddr_un.sun_path without its NUL, bytes (unix(7)). */
 export const SOCKET_PATH_BYTES_MAX = 107;
 
-/** Replies that may wait in a client's socket: a batch of 16 of 128 KiB, with their bookkeeping. */
-export const SEND_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Replies that may wait in a client's socket: four of 128 KiB; more leave the processor's caches. */
+export const SEND_BUFFER_BYTES = 512 * 1024;
 
 /**
  * Requests at which a reactor lets the client run before it waits: measured, 4 KiB writes at depth

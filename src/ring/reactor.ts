@@ -34,6 +34,9 @@ const GATHERING_YIELDS = 12;
 /** A round of polls and a yield that take longer were interrupted by another thread. */
 const CONTENDED_YIELD_MS = 0.02;
 
+/** A long transfer takes a few waits; more, and the next small one would be late. */
+const SLEEPS_PER_LONG_TRANSFER = 8;
+
 /** Exponent of the longest row of waits without a spin: 1,024. */
 const SPINS_IN_VAIN_MAX = 10;
 
@@ -48,7 +51,8 @@ export class Reactor implements Executor, CompletionHandler {
   private stopping = false;
   private givesWay = false;
   private gathers = false;
-  private sleepsAtOnce = false;
+  /** Waits to come that do not poll. */
+  private sleepsAtOnce = 0;
   private spinsInVain = 0;
   private spinsToSkip = 0;
 
@@ -92,7 +96,7 @@ export class Reactor implements Executor, CompletionHandler {
   }
 
   sleepAtOnce(): void {
-    this.sleepsAtOnce = true;
+    this.sleepsAtOnce = SLEEPS_PER_LONG_TRANSFER;
   }
 
   gather(): void {
@@ -140,8 +144,8 @@ export class Reactor implements Executor, CompletionHandler {
    */
   private spinThenWait(): void {
     const ring = this.ring;
-    if (this.sleepsAtOnce) {
-      this.sleepsAtOnce = false;
+    if (this.sleepsAtOnce > 0) {
+      this.sleepsAtOnce--;
       return ring.submitAndWait(1);
     }
     if (ring.hasUnsubmitted()) {
