@@ -66,7 +66,7 @@ export const ACCEPT_RETRY_MS = 100;
 /** sockaddr_un.sun_path without its NUL, bytes (unix(7)). */
 export const SOCKET_PATH_BYTES_MAX = 107;
 
-/** Replies that may wait in a client's socket: four of 128 KiB; more leave the processor's caches. */
+/** Replies that may wait in a client's socket: four of 128 KiB; more would leave the caches. */
 export const SEND_BUFFER_BYTES = 512 * 1024;
 
 /**
