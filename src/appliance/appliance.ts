@@ -213,11 +213,6 @@ class Appliance implements RunningAppliance {
     await this.server?.close();
     await this.runtime.close();
   }
-
-  /** Stops what a failed start left running. */
-  async abandon(): Promise<void> {
-    await this.runtime.close();
-  }
 }
 
 function destroysData(name: string): ApplianceError {
@@ -227,7 +222,8 @@ function destroysData(name: string): ApplianceError {
 
 /**
  * Starts an appliance: listeners are up when this returns, mappings are being made.
- * @throws ApplianceError or Error when something is missing or taken; nothing is left running
+ * @throws ApplianceError or Error when something is missing or taken; threads that run by then go
+ *   with the process
  */
 export function startAppliance(config: Config): Promise<RunningAppliance> {
   return Promise.resolve(new Appliance(config));

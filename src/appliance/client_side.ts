@@ -7,6 +7,7 @@ import { ClientSession } from "../rtrs/client/session.ts";
 import { inflightOnAll } from "../rtrs/client/shape.ts";
 import { ApplianceError, type MappingStatus, type SessionStatus } from "./appliance_api.ts";
 import type { MappingConfig, NodeConfig, SessionConfig } from "./config/config.ts";
+import { normalDevicePath } from "./config/names.ts";
 import { log } from "./log.ts";
 import { type FirstTry, Mapping } from "./mapping.ts";
 import type { Runtime } from "./runtime.ts";
@@ -17,8 +18,6 @@ interface OpenSession {
   readonly rtrs: ClientSession;
   readonly rnbd: RnbdClient;
 }
-
-const slashless = (path: string) => path.replace(/\/{2,}/g, "/").replace(/^\//, "");
 
 function logSession(
   sessname: string,
@@ -67,7 +66,7 @@ export class ClientSide {
     }
     for (const other of this.mappings.values()) {
       const isSame = other.config.sessname === config.sessname &&
-        slashless(other.config.devicePath) === slashless(config.devicePath);
+        normalDevicePath(other.config.devicePath) === normalDevicePath(config.devicePath);
       if (!isSame) continue;
       const where = `${config.devicePath} of session ${config.sessname}`;
       throw new ApplianceError(`${where} is mapped as ${other.config.name}`, "EEXIST", 1);

@@ -134,10 +134,6 @@ const TABLE: Readonly<Record<number, readonly [string, string]>> = {
   132: ["ERFKILL", "Operation not possible due to RF-kill"],
 };
 
-const BY_NAME: ReadonlyMap<string, number> = new Map(
-  Object.entries(TABLE).map(([number, [name]]) => [name, Number(number)]),
-);
-
 /** `EIO` for 5; `errno 600` for a number without a name. */
 export function errnoName(errno: number): string {
   return TABLE[errno]?.[0] ?? `errno ${errno}`;
@@ -147,11 +143,6 @@ export function errnoName(errno: number): string {
 export function describeErrno(errno: number): string {
   const entry = TABLE[errno];
   return entry === undefined ? `errno ${errno}` : `${entry[0]} (${entry[1]})`;
-}
-
-/** 5 for `EIO`; undefined for an unknown name. */
-export function errnoByName(name: string): number | undefined {
-  return BY_NAME.get(name);
 }
 
 /** The errno values that the program itself gives or compares. */

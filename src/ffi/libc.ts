@@ -14,7 +14,6 @@ const library = Deno.dlopen("libc.so.6", {
   listen: { parameters: ["i32", "i32"], result: "i32" },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
-  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
@@ -130,17 +129,6 @@ export function setSocketOption(fd: number, level: number, option: number, value
   const bytes = new Uint8Array(new Int32Array([value]).buffer);
   const subject = `level ${level} option ${option}`;
   check(library.setsockopt(fd, level, option, bytes, 4), "setsockopt", subject);
-}
-
-/** getsockopt(2) of an int option. */
-export function getSocketOption(fd: number, level: number, option: number): number {
-  const value = new Int32Array(1);
-  const length = new Uint32Array([4]);
-  const valueBytes = new Uint8Array(value.buffer);
-  const lengthBytes = new Uint8Array(length.buffer);
-  const subject = `level ${level} option ${option}`;
-  check(library.getsockopt(fd, level, option, valueBytes, lengthBytes), "getsockopt", subject);
-  return value[0]!;
 }
 
 const SOCKADDR_STORAGE_BYTES = 128;

@@ -135,6 +135,3 @@ export const NBD_ERROR = {
   ENOTSUP: 95,
   ESHUTDOWN: 108,
 } as const;
-
-/** Longest string of the protocol, bytes. */
-export const STRING_BYTES_MAX = 4096;

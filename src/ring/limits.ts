@@ -11,6 +11,3 @@ export const CONTROL_RING_ENTRIES = 256;
 
 /** Bytes of a mailbox: a control message has a few KiB, and the reader empties it at once. */
 export const MAILBOX_BYTES = 1 << 20;
-
-/** Counters (64-bit floats) that one reactor can name. */
-export const REACTOR_COUNTERS_MAX = 512;

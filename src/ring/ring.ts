@@ -5,7 +5,7 @@
 import { close, mapDescriptor, type Mapping, unmap } from "../ffi/libc.ts";
 import { openUring, type Uring } from "../ffi/liburing.ts";
 import { describeErrno, ERRNO } from "../ffi/errno.ts";
-import { ENTER, SETUP, SQ_FLAG, SQE } from "./opcodes.ts";
+import { ENTER, OP, SETUP, SQ_FLAG, SQE } from "./opcodes.ts";
 import { RING_HANDLERS_MAX } from "./limits.ts";
 
 /** Receives the completions of the operations it submitted; one object per socket, disk, … */
@@ -166,8 +166,7 @@ export class Ring {
 
   /** Asks the kernel to cancel the operation with this user data; its own result is ignored. */
   cancel(handlerId: number, tag: number, argument: number): void {
-    const ASYNC_CANCEL = 14;
-    this.prepare(ASYNC_CANCEL, -1, handlerId | (tag << 16), argument, 0, 0, 0, 0);
+    this.prepare(OP.ASYNC_CANCEL, -1, handlerId | (tag << 16), argument, 0, 0, 0, 0);
   }
 
   /** Submits what was prepared, without waiting. */

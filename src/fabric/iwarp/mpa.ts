@@ -19,9 +19,6 @@ export const MPA_FLAG = { MARKERS: 0x80, CRC: 0x40, REJECT: 0x20, ENHANCED: 0x10
 /** Bytes that enhanced connection set-up takes of the private data: IRD and ORD. */
 export const MPA_ENHANCED_BYTES = 4;
 
-/** Longest private data of a user; enhanced set-up takes its part in revision 2. */
-export const MPA_USER_DATA_MAX_BYTES = MPA_PRIVATE_DATA_MAX_BYTES - MPA_ENHANCED_BYTES;
-
 /** The two frames of start-up. */
 export type MpaFrameKind = "request" | "reply";
 

@@ -97,11 +97,6 @@ export class BlockLane implements ClientLaneUser, Flushable {
     this.failing = new Int32Array(setup.permits);
   }
 
-  /** Permits in the hands of users or in flight. */
-  get heldPermits(): number {
-    return this.lane.setup.permits - this.lane.freePermits;
-  }
-
   acquire(user: BlockUser): number {
     const permit = this.lane.acquire();
     if (permit < 0 && !this.waiters.includes(user)) this.waiters.push(user);

@@ -4,6 +4,7 @@
  */
 import type { FabricFailure } from "../../fabric/fabric.ts";
 import { ERRNO } from "../../ffi/errno.ts";
+import { backoffMs } from "../../rtrs/client/backoff.ts";
 import { countdown } from "../../rtrs/countdown.ts";
 import type { ClientSession, ClientSessionUser } from "../../rtrs/client/session.ts";
 import { accessModeCode, type AccessModeName } from "../access_mode.ts";
@@ -216,10 +217,7 @@ export class RnbdClient implements ClientSessionUser {
     device.lastFailure = failure;
     device.failures++;
     const { settings, environment } = this.session;
-    const delayMs = Math.min(
-      settings.reconnectDelayMs * 2 ** Math.min(device.failures - 1, 20),
-      settings.reconnectDelayMaxMs,
-    );
+    const delayMs = backoffMs(settings, device.failures);
     device.nextTryAt = environment.clock.now() + delayMs;
     device.retryTimer = environment.clock.after(delayMs, () => {
       if (this.isGreeted) this.openDevice(device);

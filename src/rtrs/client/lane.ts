@@ -38,11 +38,6 @@ export interface ClientLaneSetup {
   readonly receivedIndex: number;
 }
 
-/** Bytes of arena that a lane's headers and buffers take. */
-export function clientLaneBytes(permits: number, bufferBytes: number): number {
-  return permits * (REQUEST_HEADER_SLOT_BYTES + bufferBytes);
-}
-
 /** The layer above: RNBD. */
 export interface ClientLaneUser {
   /** The request of `permit` ended; errno 0 or positive. The permit is held again. */

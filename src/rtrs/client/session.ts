@@ -8,6 +8,7 @@ import type { ArenaAllocator } from "../../ring/arena.ts";
 import type { Clock, Timer } from "../clock.ts";
 import type { ConnectAccept } from "../connect_codec.ts";
 import { countdown } from "../countdown.ts";
+import { backoffMs } from "./backoff.ts";
 import type { HeartbeatSettings } from "../heartbeat.ts";
 import type { LaneControl } from "../lane_control.ts";
 import { ClientLane, type ClientLaneUser } from "./lane.ts";
@@ -214,9 +215,8 @@ export class ClientSession implements ClientLaneUser {
       this.nextTryAt = undefined;
       return this.user.onAttemptFailed(failure, undefined);
     }
-    const doubled = settings.reconnectDelayMs * 2 ** Math.min(this.failures - 1, 20);
     const jitter = 0.75 + environment.randomBytes(1)[0]! / 1024;
-    const delayMs = Math.min(doubled, settings.reconnectDelayMaxMs) * jitter;
+    const delayMs = backoffMs(settings, this.failures) * jitter;
     this.nextTryAt = environment.clock.now() + delayMs;
     this.retryTimer = environment.clock.after(delayMs, () => this.retry());
     this.user.onAttemptFailed(failure, delayMs);

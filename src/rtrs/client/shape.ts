@@ -90,16 +90,18 @@ export function allotLanes(
   return result;
 }
 
+function sumOverLanes(arena: Arena, lanes: readonly LaneAllotment[], word: number): number {
+  let sum = 0;
+  for (const lane of lanes) sum += arena.u32[lane.setup.receivedIndex + word]!;
+  return sum;
+}
+
 /** Messages received on all lanes so far; wraps at 2^32. */
 export function receivedOnAll(arena: Arena, lanes: readonly LaneAllotment[]): number {
-  let sum = 0;
-  for (const lane of lanes) sum += arena.u32[lane.setup.receivedIndex]!;
-  return sum >>> 0;
+  return sumOverLanes(arena, lanes, 0) >>> 0;
 }
 
 /** Requests in flight on all lanes. */
 export function inflightOnAll(arena: Arena, lanes: readonly LaneAllotment[]): number {
-  let sum = 0;
-  for (const lane of lanes) sum += arena.u32[lane.setup.receivedIndex + 1]!;
-  return sum;
+  return sumOverLanes(arena, lanes, 1);
 }
