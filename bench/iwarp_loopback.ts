@@ -49,6 +49,8 @@ const { values } = parseArgs({
 const bytes = Number(values.bytes);
 const depth = Number(values.depth);
 const limits = { postsMax: depth * 2 + 8, receiveBytesMax: 64 };
+/** Sockets have no queue to size. */
+const QUEUE_LIMITS = { sendsMax: 0, receivesMax: 0 };
 
 function cpuUs(pid: number | "self"): number {
   const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ")[1]!.split(" ");
@@ -121,7 +123,7 @@ class Server implements FabricConnectionHandler {
   begin(connection: FabricConnection, ticket: ConnectionTicket): void {
     this.connection = connection;
     const length = depth * REQUEST_STRIDE_BYTES;
-    const memory = this.side.fabric.register(ticket, this.requests, length);
+    const memory = this.side.fabric.register(ticket, this.requests, length, "remote");
     connection.expose(memory);
     announce(this.side, connection, memory, this.requests + length);
   }
@@ -170,7 +172,7 @@ class Client implements FabricConnectionHandler {
   }
   begin(connection: FabricConnection, ticket: ConnectionTicket): void {
     this.connection = connection;
-    this.memory = this.side.fabric.register(ticket, this.buffers, depth * bytes);
+    this.memory = this.side.fabric.register(ticket, this.buffers, depth * bytes, "remote");
     connection.expose(this.memory);
   }
   onSend(at: number): void {
@@ -246,7 +248,13 @@ class Client implements FabricConnectionHandler {
 
 async function client(port: number, serverPid: number): Promise<void> {
   const side = new Side();
-  const target = { source: undefined, destination: "127.0.0.1", port, timeoutMs: 5000 };
+  const target = {
+    source: undefined,
+    destination: "127.0.0.1",
+    port,
+    limits: QUEUE_LIMITS,
+    timeoutMs: 5000,
+  };
   const privateData = new Uint8Array(56);
   const outcome = await new Promise<ConnectionTicket>((resolve, reject) => {
     side.fabric.connect({ ...target, privateData }, (outcome) => {
@@ -263,7 +271,7 @@ async function server(): Promise<void> {
   const handler = new Server(side);
   const { promise, resolve } = Promise.withResolvers<ConnectionTicket>();
   const listener = side.fabric.listen("127.0.0.1", 0, (request) => {
-    request.accept(new Uint8Array(56), (outcome) => {
+    request.accept(new Uint8Array(56), QUEUE_LIMITS, (outcome) => {
       if ("ticket" in outcome) resolve(outcome.ticket);
     });
   });

@@ -1,8 +1,9 @@
 // deno-lint-ignore-file no-console -- a program: its output is its purpose
 /**
- * The test command (`deno task test`): checks, unit tests, simulation, fuzz, real clients.
+ * The test command (`deno task test`): checks, unit tests, simulation, fuzz, real clients, and the
+ * kernel as the peer in virtual machines.
  *
- *     deno run -A tests/run.ts [--only check,unit,sim,fuzz,clients] [--filter TEXT]
+ *     deno run -A tests/run.ts [--only check,unit,sim,fuzz,clients,vm] [--filter TEXT]
  *
  * The last line is `N passed, N failed` or `N passed, N failed, N skipped`; the exit code is 1 when
  * something failed. What was skipped is named, with what to install.
@@ -10,9 +11,10 @@
 import { runMarked } from "./runner/command.ts";
 import { count, countLine, type Outcome } from "./runner/outcome.ts";
 import { findFiles, runTestFiles } from "./runner/test_files.ts";
+import { runVmStage } from "./vm/stage.ts";
 import { parseArgs } from "node:util";
 
-const STEPS = ["check", "unit", "sim", "fuzz", "clients"] as const;
+const STEPS = ["check", "unit", "sim", "fuzz", "clients", "vm"] as const;
 type Step = typeof STEPS[number];
 
 const UNIT_FILE_TIMEOUT_MS = 3 * 60_000;
@@ -34,8 +36,8 @@ function readOptions(): Options {
     args: Deno.args,
     options: { only: { type: "string" }, filter: { type: "string" } },
   });
-  // A filter names tests, and only these two steps have any.
-  const all = values.filter === undefined ? STEPS : ["unit", "clients"];
+  // A filter names tests, and only these steps have any.
+  const all = values.filter === undefined ? STEPS : ["unit", "clients", "vm"];
   const only = values.only === undefined ? [...all] : values.only.split(",");
   const unknown = only.find((name) => !STEPS.includes(name as Step));
   if (unknown !== undefined) {
@@ -147,6 +149,12 @@ function runStep(step: Step, options: Options): Promise<Outcome[]> {
       );
     case "clients":
       return runClients(options.filter);
+    case "vm":
+      return runVmStage({
+        ...(options.filter === undefined ? {} : { filter: options.filter }),
+        onBoot: showFile,
+        tell: (what) => console.log(`  ${what}`),
+      });
   }
 }
 

@@ -1,12 +1,17 @@
 /** The appliance: serves, maps and exposes what its configuration says. */
-import { describeErrno, errnoName, SystemError } from "../ffi/errno.ts";
+import { formatPath, parsePath } from "../fabric/address.ts";
+import { describeErrno } from "../ffi/errno.ts";
 import {
   ApplianceError,
   type BenchRequest,
   type BenchResult,
   type MappingStatus,
   type MapRequest,
+  type PathRequest,
+  type RemapRequest,
+  type ResizeRequest,
   type RunningAppliance,
+  type SessionStatus,
   type Status,
   type VerifyRequest,
   type VerifyResult,
@@ -19,11 +24,11 @@ import type { LoadOutcome, LoadPlan } from "./load/load.ts";
 import { log } from "./log.ts";
 import { Runtime } from "./runtime.ts";
 import { ServerSide } from "./server_side.ts";
+import { explainStart } from "./start_error.ts";
 import { VERSION } from "./version.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
-const EXIT_UNAVAILABLE = 69;
 const EXIT_TRY_AGAIN = 75;
 
 /** See the head of this file. */
@@ -49,26 +54,12 @@ class Appliance implements RunningAppliance {
       },
     });
     this.client = new ClientSide(this.runtime, config.node);
-    this.server = config.server === undefined ? undefined : this.startServer(config.server);
+    this.server = config.server && new ServerSide(this.runtime, config.server);
     for (const mapping of config.mappings) {
       const session = config.sessions.find(({ sessname }) => sessname === mapping.sessname)!;
       this.client.map(mapping, session);
     }
     this.firstTryDone = this.client.firstTries().then(() => {});
-  }
-
-  private startServer(config: NonNullable<Config["server"]>): ServerSide {
-    try {
-      return new ServerSide(this.runtime, config);
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      const next = "free the address, or change [server] listen and port";
-      throw new ApplianceError(
-        `${error.message}; ${next}`,
-        errnoName(error.errno),
-        EXIT_UNAVAILABLE,
-      );
-    }
   }
 
   status(): Status {
@@ -127,14 +118,48 @@ class Appliance implements RunningAppliance {
   }
 
   async unmap(name: string, force: boolean): Promise<void> {
-    const { users } = this.client.mapping(name);
-    if (users > 0 && !force) {
-      const clients = users === 1 ? "a client has" : `${users} clients have`;
-      const message =
-        `${name} is in use: ${clients} its NBD socket open; disconnect them, or force`;
+    const users = force ? [] : await this.client.mapping(name).users();
+    if (users.length > 0) {
+      const message = `${name} is in use: ${users.join(", ")}; end that, or force`;
       throw new ApplianceError(message, "EBUSY", EXIT_TRY_AGAIN);
     }
     await this.client.unmap(name);
+  }
+
+  async remap({ name, force }: RemapRequest): Promise<MappingStatus> {
+    await this.client.remap(name, force);
+    return this.client.mapping(name).status();
+  }
+
+  async resize({ name, size_bytes }: ResizeRequest): Promise<MappingStatus> {
+    const before = this.client.mapping(name).status();
+    if (before.state !== "open") {
+      const why = before.last_error === null ? "" : ` (${before.last_error})`;
+      const message = `${name} is not open${why}; its size is taken over when it opens again`;
+      throw new ApplianceError(message, "ENOENT", EXIT_FAILED);
+    }
+    await this.client.resize(name);
+    const status = this.client.mapping(name).status();
+    if (size_bytes === undefined || status.size_bytes === size_bytes) return status;
+    const message = `${name} has ${status.size_bytes} bytes at its server, not ${size_bytes}; ` +
+      "it has the server's size here too";
+    throw new ApplianceError(message, "EINVAL", EXIT_FAILED);
+  }
+
+  async disconnectPath({ sessname, path }: PathRequest): Promise<SessionStatus> {
+    await this.client.disconnectPath(sessname, canonicalPath(path));
+    return this.sessionStatus(sessname);
+  }
+
+  async reconnectPath({ sessname, path }: PathRequest): Promise<SessionStatus> {
+    await this.client.reconnectPath(sessname, canonicalPath(path));
+    return this.sessionStatus(sessname);
+  }
+
+  private sessionStatus(sessname: string): SessionStatus {
+    const session = this.client.sessionStatus().find((one) => one.sessname === sessname);
+    if (session !== undefined) return session;
+    throw new ApplianceError(`The session ${sessname} has ended meanwhile`, "ENOENT", EXIT_FAILED);
   }
 
   async verify(request: VerifyRequest, signal?: AbortSignal): Promise<VerifyResult> {
@@ -215,6 +240,11 @@ class Appliance implements RunningAppliance {
   }
 }
 
+/** One spelling for all that mean the same path. */
+function canonicalPath(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : formatPath(parsePath(path));
+}
+
 function destroysData(name: string): ApplianceError {
   const message = `This overwrites the data of ${name}; say --destroy-data if it may`;
   return new ApplianceError(message, "EPERM", EXIT_USAGE);
@@ -222,9 +252,13 @@ function destroysData(name: string): ApplianceError {
 
 /**
  * Starts an appliance: listeners are up when this returns, mappings are being made.
- * @throws ApplianceError or Error when something is missing or taken; threads that run by then go
- *   with the process
+ * @throws ApplianceError when something is missing or taken; threads that run by then go with the
+ *   process
  */
 export function startAppliance(config: Config): Promise<RunningAppliance> {
-  return Promise.resolve(new Appliance(config));
+  try {
+    return Promise.resolve(new Appliance(config));
+  } catch (error) {
+    return Promise.reject(explainStart(error));
+  }
 }

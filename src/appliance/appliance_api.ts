@@ -53,7 +53,10 @@ export interface PathStatus {
   readonly src_addr: string;
   readonly dst_addr: string;
   readonly state: "connected" | "disconnected";
+  /** The device that carries it; `tcp` for the built-in carrier. */
   readonly hca_name: string;
+  /** Port of that device; 0 for the built-in carrier. */
+  readonly hca_port: number;
   readonly inflight: number;
   readonly last_error: string | null;
 }
@@ -100,6 +103,26 @@ export interface MapRequest {
   /** Needed when no session of that name exists yet. */
   readonly paths?: readonly string[];
   readonly dest_port?: number;
+}
+
+/** What `remap` takes. */
+export interface RemapRequest {
+  readonly name: string;
+  readonly force: boolean;
+}
+
+/** What `resize` takes. */
+export interface ResizeRequest {
+  readonly name: string;
+  /** The size that the device must have at its server; absent: whatever it is. */
+  readonly size_bytes?: number;
+}
+
+/** What the verbs about paths take. */
+export interface PathRequest {
+  readonly sessname: string;
+  /** "source,destination" or the destination; absent: every path of the session. */
+  readonly path?: string;
 }
 
 /** What `verify` takes. */
@@ -177,7 +200,29 @@ export class ApplianceError extends Error {
 export interface ApplianceControl {
   status(): Status;
   map(request: MapRequest): Promise<MappingStatus>;
+  /** @throws ApplianceError ENOENT, or EBUSY while it is in use and `force` is false */
   unmap(name: string, force: boolean): Promise<void>;
+  /**
+   * Opens the device at the server anew; what exposes it here stays.
+   * With `force` also when it is open: it is closed at the server first.
+   * @throws ApplianceError ENOENT no such mapping, EALREADY it is open, or why it did not open
+   */
+  remap(request: RemapRequest): Promise<MappingStatus>;
+  /**
+   * Takes over the size that the device has at its server now.
+   * @throws ApplianceError ENOENT no such mapping, or it is not open; EINVAL another size
+   */
+  resize(request: ResizeRequest): Promise<MappingStatus>;
+  /**
+   * Closes a path until {@link reconnectPath}.
+   * @throws ApplianceError ENOENT no such session or path
+   */
+  disconnectPath(request: PathRequest): Promise<SessionStatus>;
+  /**
+   * Starts to connect a path anew, also one that is connected; the status tells how it goes.
+   * @throws ApplianceError ENOENT as above, EBUSY while it is being connected
+   */
+  reconnectPath(request: PathRequest): Promise<SessionStatus>;
   /**
    * @param signal ends the run early
    * @throws ApplianceError ECANCELED when it was ended early, by the signal or by `unmap`

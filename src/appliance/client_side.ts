@@ -1,8 +1,9 @@
 /** The mapping half of an appliance: sessions to servers, and the devices mapped through them. */
-import { formatAddress, parsePath } from "../fabric/address.ts";
+import { errnoName } from "../ffi/errno.ts";
+import { formatAddress, formatPath, parsePath } from "../fabric/address.ts";
 import type { FabricFailure } from "../fabric/fabric.ts";
 import { RnbdClient } from "../rnbd/client/client.ts";
-import type { ClientDevice } from "../rnbd/client/device.ts";
+import type { ClientDevice, DeviceFailure } from "../rnbd/client/device.ts";
 import { ClientSession } from "../rtrs/client/session.ts";
 import { inflightOnAll } from "../rtrs/client/shape.ts";
 import { ApplianceError, type MappingStatus, type SessionStatus } from "./appliance_api.ts";
@@ -73,7 +74,7 @@ export class ClientSide {
     }
     const session = this.sessions.get(config.sessname) ?? this.openSession(sessionConfig);
     const device = session.rnbd.addDevice(config.devicePath, config.accessMode);
-    const mapping = new Mapping(this.runtime, this.node, config, session.rtrs.handle, device);
+    const mapping = new Mapping(this.runtime, this.node, config, session.rtrs, device);
     this.mappings.set(config.name, mapping);
     this.byDevice.set(device.handle, mapping);
     return mapping;
@@ -86,6 +87,7 @@ export class ClientSide {
     const rnbd = new RnbdClient(lanes, {
       onDeviceOpen: (device) => this.byDevice.get(device.handle)?.onOpen(),
       onDeviceClosed: (device, { reason }) => this.byDevice.get(device.handle)?.onClosed(reason),
+      onDeviceResized: (device) => this.byDevice.get(device.handle)?.onResized(),
       onDeviceFailed: (device, { errno, reason }) => this.onFailed(device, errno, reason),
       onSession: (isConnected, failure) => logSession(config.sessname, isConnected, failure),
     });
@@ -98,7 +100,7 @@ export class ClientSide {
         randomBytes: runtime.randomBytes,
         nextHandle: runtime.nextHandle,
       },
-      runtime.fabric(config.crc),
+      runtime.fabric(destination.kind, config.crc),
       destination.kind,
       { source: source?.host, destination: destination.host, port: config.destPort },
       {
@@ -142,6 +144,104 @@ export class ClientSide {
     log.info("session closed", { sessname });
   }
 
+  /**
+   * Tries to open a closed mapping now; with `force` one that is open is closed at the server
+   * first.
+   * @throws ApplianceError ENOENT, EALREADY when it is open (rnbd-clt.c: remap of a mapped
+   *   device), or why it did not open
+   */
+  async remap(name: string, force: boolean): Promise<void> {
+    const mapping = this.mapping(name);
+    if (mapping.device.state === "open" && !force) {
+      const message =
+        `${name} is open: there is nothing to remap; --force closes it and opens it anew`;
+      throw new ApplianceError(message, "EALREADY", 1);
+    }
+    const tried = mapping.nextTry();
+    this.sessionOf(mapping).rnbd.reopenDevice(mapping.device);
+    const result = await tried;
+    if (result.isOpen) return;
+    const message = `Cannot remap ${name}: ${result.reason}`;
+    throw new ApplianceError(message, result.errno, 1);
+  }
+
+  /**
+   * Takes over the size that the server's device has now.
+   * @returns that size in bytes
+   * @throws ApplianceError ENOENT, EIO when the mapping is closed, or why the exposure cannot
+   */
+  async resize(name: string): Promise<number> {
+    const mapping = this.mapping(name);
+    if (mapping.device.state !== "open") {
+      throw new ApplianceError(`${name} is closed: its server cannot be asked`, "EIO", 1);
+    }
+    const { rnbd } = this.sessionOf(mapping);
+    const failure = await new Promise<DeviceFailure | undefined>((resolve) =>
+      rnbd.refreshDevice(mapping.device, resolve)
+    );
+    if (failure !== undefined) {
+      throw new ApplianceError(
+        `Cannot resize ${name}: ${failure.reason}`,
+        errnoName(failure.errno),
+        1,
+      );
+    }
+    await mapping.resized();
+    return mapping.device.geometry!.sizeBytes;
+  }
+
+  /**
+   * Drops a session's path, or stops making it, until {@link reconnectPath}; its mappings are
+   * closed meanwhile.
+   * @throws ApplianceError ENOENT
+   */
+  async disconnectPath(sessname: string, path?: string): Promise<void> {
+    const { rtrs } = this.findPath(sessname, path);
+    await new Promise<void>((resolve) => rtrs.disconnect(resolve));
+    log.info("path disconnected", { sessname, path: rtrs.path.destinationAddress });
+  }
+
+  /**
+   * Connects a session's path now; one that is connected is dropped first.
+   * @throws ApplianceError ENOENT, EBUSY while it is being connected
+   */
+  reconnectPath(sessname: string, path?: string): Promise<void> {
+    const { rtrs } = this.findPath(sessname, path);
+    if (!rtrs.reconnect()) {
+      const message = `The path of session ${sessname} is ${rtrs.path.state.toLowerCase()}`;
+      throw new ApplianceError(`${message}; try again later`, "EBUSY", 75);
+    }
+    return Promise.resolve();
+  }
+
+  private sessionOf(mapping: Mapping): OpenSession {
+    return this.sessions.get(mapping.config.sessname)!;
+  }
+
+  private findPath(sessname: string, path: string | undefined): OpenSession {
+    const session = this.sessions.get(sessname);
+    if (session === undefined) {
+      const known = [...this.sessions.keys()].join(", ") || "none";
+      throw new ApplianceError(
+        `No session is called ${sessname}; there are: ${known}`,
+        "ENOENT",
+        1,
+      );
+    }
+    const configured = parsePath(session.config.paths[0]!);
+    const { sourceAddress, destinationAddress } = session.rtrs.path;
+    const names = [
+      formatPath(configured),
+      formatAddress(configured.destination),
+      `${sourceAddress},${destinationAddress}`,
+    ];
+    if (path !== undefined && !names.includes(path)) {
+      const message = `Session ${sessname} has no path ${path}; it has ${names[0]}`;
+      throw new ApplianceError(message, "ENOENT", 1);
+    }
+    return session;
+  }
+
   /** A reactor reports that a connection of a session broke. */
   onBroken(handle: number, path: number, failure: FabricFailure): void {
     for (const session of this.sessions.values()) {
@@ -178,7 +278,8 @@ export class ClientSide {
           dst_addr: path.destinationAddress ||
             formatAddress(parsePath(config.paths[0]!).destination),
           state,
-          hca_name: "tcp",
+          hca_name: path.hcaName,
+          hca_port: path.hcaPort,
           inflight: inflightOnAll(this.runtime.memory.arena, rtrs.allotments),
           last_error: failure === undefined ? null : failure.reason,
         }],

@@ -12,6 +12,7 @@ import {
   openBackend,
   reopenBackend,
 } from "../rnbd/server/open_backend.ts";
+import { currentSizeBytes } from "../rnbd/backends/current_size.ts";
 import type { ExportOpener, OpenOutcome } from "../rnbd/server/server.ts";
 import type { ExportConfig, ServerConfig } from "./config/config.ts";
 import { log } from "./log.ts";
@@ -117,6 +118,10 @@ export class ExportTable implements ExportOpener {
       throw error;
     }
     return { tickets, device: path };
+  }
+
+  currentSizeBytes(ticket: BackendTicket): number {
+    return currentSizeBytes(ticket);
   }
 
   close(tickets: readonly BackendTicket[]): void {

@@ -1,61 +1,121 @@
-/** A mapping: a device of a session, and the NBD socket that exposes it. */
-import { errnoName } from "../ffi/errno.ts";
-import { NbdListener } from "../nbd/listener.ts";
-import { socketPath } from "../nbd/socket_file.ts";
-import type { NbdTicket } from "../nbd/ticket.ts";
+/** A mapping: a device of a session, and the exposure that makes it available here. */
+import { errnoName, SystemError } from "../ffi/errno.ts";
 import type { ClientDevice } from "../rnbd/client/device.ts";
-import type { MappingStatus } from "./appliance_api.ts";
+import type { ClientSession } from "../rtrs/client/session.ts";
+import { ApplianceError, type MappingStatus } from "./appliance_api.ts";
 import type { MappingConfig, NodeConfig } from "./config/config.ts";
+import type { Exposure } from "./exposure.ts";
 import { log } from "./log.ts";
+import { NbdExposure } from "./nbd_exposure.ts";
 import type { Runtime } from "./runtime.ts";
+import { UblkExposure } from "./ublk_exposure.ts";
 
 /** What happened to a mapping's first try. */
 export type FirstTry =
   | { readonly isOpen: true }
   | { readonly isOpen: false; readonly reason: string; readonly errno: string };
 
+/** Why the exposure failed. */
+interface ExposeFailure {
+  readonly reason: string;
+  readonly errno: string;
+}
+
+function explain(error: unknown): ExposeFailure {
+  const reason = error instanceof Error ? error.message : String(error);
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return { reason, errno: cause instanceof SystemError ? errnoName(cause.errno) : "EINVAL" };
+}
+
 /** See the head of this file. */
 export class Mapping {
   /** Settles when the first OPEN succeeded or failed. */
   readonly firstTry: Promise<FirstTry>;
-  private settleFirstTry!: (result: FirstTry) => void;
-  private listener: NbdListener | undefined;
-  /** The listener is being made: a device may close and open again meanwhile. */
-  private listening: Promise<void> | undefined;
-  private exposeError: string | undefined;
-  private nextReactor = 0;
+  /** Who waits for the end of the try that comes next or is under way. */
+  private readonly waiting: ((result: FirstTry) => void)[] = [];
+  private readonly exposure: Exposure;
+  /** It is being exposed, or is: the device may close and open again meanwhile. */
+  private exposing: Promise<void> | undefined;
+  private exposeFailure: ExposeFailure | undefined;
 
   constructor(
     private readonly runtime: Runtime,
-    private readonly node: NodeConfig,
+    node: NodeConfig,
     readonly config: MappingConfig,
-    private readonly session: number,
+    session: ClientSession,
     readonly device: ClientDevice,
   ) {
-    const { promise, resolve } = Promise.withResolvers<FirstTry>();
-    this.firstTry = promise;
-    this.settleFirstTry = resolve;
+    this.firstTry = this.nextTry();
+    const wantsUblk = config.expose === "ublk" ||
+      (config.expose === "auto" && runtime.ublk.isAvailable);
+    this.exposure = wantsUblk
+      ? new UblkExposure(runtime, node, config, session, device)
+      : new NbdExposure(runtime, node, config, session.handle, device);
   }
 
-  /** Clients that have the NBD socket open. */
-  get users(): number {
-    return this.listener?.connections ?? 0;
+  /** How the try to open it ends that is under way or comes next. */
+  nextTry(): Promise<FirstTry> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private settle(result: FirstTry): void {
+    for (const resolve of this.waiting.splice(0)) resolve(result);
+  }
+
+  /** Who uses it here, in words that follow "is in use: "; empty when nobody does. */
+  users(): Promise<readonly string[]> {
+    return this.exposure.users();
   }
 
   /** The device is open: it is exposed, once. */
   onOpen(): void {
     log.info("mapping open", { name: this.config.name, sessname: this.config.sessname });
-    this.listening ??= this.listen();
-    this.listening.then(() => {
-      if (this.exposeError === undefined) return this.settleFirstTry({ isOpen: true });
-      this.settleFirstTry({ isOpen: false, reason: this.exposeError, errno: "EADDRINUSE" });
+    this.exposing = this.exposing === undefined
+      ? this.expose()
+      : this.exposing.then(() => this.exposure.reopened());
+    this.exposing.then(() => {
+      const failure = this.exposeFailure;
+      this.settle(failure === undefined ? { isOpen: true } : { isOpen: false, ...failure });
     });
+  }
+
+  private async expose(): Promise<void> {
+    this.exposeFailure = undefined;
+    try {
+      await this.exposure.open();
+    } catch (error) {
+      this.exposeFailure = explain(error);
+      const { reason } = this.exposeFailure;
+      log.error("cannot expose mapping", { name: this.config.name, reason });
+      // Whatever was in the way may be gone when the device is opened anew.
+      this.exposing = undefined;
+    }
   }
 
   /** The device could not be opened. */
   onFailed(errno: number, reason: string): void {
     log.warn("mapping failed", { name: this.config.name, reason });
-    this.settleFirstTry({ isOpen: false, reason, errno: errnoName(errno) });
+    this.settle({ isOpen: false, reason, errno: errnoName(errno) });
+  }
+
+  /** The server's device has another size; {@link resized} makes users see it. */
+  onResized(): void {
+    const size_bytes = this.device.geometry!.sizeBytes;
+    log.info("mapping has another size", { name: this.config.name, size_bytes });
+  }
+
+  /**
+   * Makes the exposure take over the device's size. NBD clients learn it when they connect.
+   * @throws ApplianceError when it cannot
+   */
+  async resized(): Promise<void> {
+    await this.exposing;
+    try {
+      await this.exposure.resized();
+    } catch (error) {
+      const { reason, errno } = explain(error);
+      throw new ApplianceError(`Cannot resize ${this.config.name}: ${reason}`, errno, 1);
+    }
   }
 
   /** The session was lost. */
@@ -63,51 +123,28 @@ export class Mapping {
     log.warn("mapping closed", { name: this.config.name, reason });
   }
 
-  private async listen(): Promise<void> {
-    const { name, devicePath, sessname } = this.config;
+  /** A reactor let go of an NBD connection. */
+  onNbdClosed(ticket: number): void {
+    if (this.exposure instanceof NbdExposure) this.exposure.connectionClosed(ticket);
+  }
+
+  /**
+   * Stops exposing: no new users. Those of a block device get errors from now on; NBD clients
+   * stay until the device is removed.
+   */
+  async hide(): Promise<void> {
+    await this.exposing;
     try {
-      this.listener = await NbdListener.open({
-        loop: this.runtime.loop,
-        subject: {
-          name,
-          description: `${devicePath} of session ${sessname}`,
-          geometry: () => this.device.geometry!,
-        },
-        path: socketPath(this.node.runtimeDir, name),
-        counters: this.runtime.counters.nbd,
-        onConnection: (ticket) => this.serve(ticket),
-      });
+      await this.exposure.close();
     } catch (error) {
-      this.exposeError = error instanceof Error ? error.message : String(error);
-      log.error("cannot expose mapping", { name, reason: this.exposeError });
+      const { reason } = explain(error);
+      log.error("cannot take the exposure away", { name: this.config.name, reason });
     }
   }
 
-  private serve(ticket: NbdTicket): void {
-    const { reactors } = this.runtime;
-    const reactor = reactors[this.nextReactor++ % reactors.length]!;
-    reactor.send({
-      kind: "serveNbd",
-      session: this.session,
-      device: this.device.handle,
-      ticket,
-    });
-  }
-
-  /** A reactor let go of an NBD connection. */
-  onNbdClosed(ticket: number): void {
-    this.listener?.connectionClosed(ticket);
-  }
-
-  /** Stops exposing: no new users; those that are there stay until the device is removed. */
-  async hide(): Promise<void> {
-    await this.listening;
-    await this.listener?.close();
-  }
-
   status(): MappingStatus {
-    const { config, device } = this;
-    const isOpen = device.state === "open" && this.listener !== undefined;
+    const { config, device, exposure } = this;
+    const isOpen = device.state === "open" && exposure.path !== undefined;
     const nextTryAt = device.nextTryAt;
     return {
       name: config.name,
@@ -115,11 +152,11 @@ export class Mapping {
       device_path: config.devicePath,
       access_mode: config.accessMode,
       state: isOpen ? "open" : "closed",
-      expose: "nbd",
-      device: this.listener?.path ?? null,
+      expose: exposure.kind,
+      device: exposure.path ?? null,
       size_bytes: device.geometry?.sizeBytes ?? 0,
       logical_block_size: device.geometry?.logicalBlockBytes ?? 0,
-      last_error: isOpen ? null : this.exposeError ?? device.lastFailure?.reason ?? null,
+      last_error: isOpen ? null : this.exposeFailure?.reason ?? device.lastFailure?.reason ?? null,
       next_try_ms: isOpen || nextTryAt === undefined
         ? null
         : Math.max(0, Math.round(nextTryAt - this.runtime.clock.now())),

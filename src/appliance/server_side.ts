@@ -46,9 +46,9 @@ export class ServerSide {
       },
     };
     this.rtrs = new RtrsServer(environment, settings, lanes, this.rnbd);
-    const fabric = runtime.fabric(config.crc);
     for (const text of config.listen) {
-      const listener = this.rtrs.listen(fabric, parseAddress(text).host, config.port);
+      const { kind, host } = parseAddress(text);
+      const listener = this.rtrs.listen(runtime.fabric(kind, config.crc), host, config.port);
       this.listeners.push({ address: text, port: listener.port });
       log.info("listening", { address: text, port: listener.port });
     }
@@ -92,7 +92,8 @@ export class ServerSide {
         src_addr: path.remoteAddress,
         dst_addr: path.localAddress,
         state: path.state === "CONNECTED" ? "connected" as const : "disconnected" as const,
-        hca_name: "tcp",
+        hca_name: path.hcaName,
+        hca_port: path.hcaPort,
         inflight: path.inflight,
         last_error: path.closeReason === "" ? null : path.closeReason,
       })),
@@ -117,6 +118,12 @@ const serverLog = {
     }),
   onClosed: (session: ServerSession, device: ServerDevice) =>
     log.info("device closed", { sessname: session.sessname, mapping_path: device.mappingPath }),
+  onResized: (session: ServerSession, device: ServerDevice) =>
+    log.info("device has another size", {
+      sessname: session.sessname,
+      mapping_path: device.mappingPath,
+      size_bytes: device.ticket.geometry.sizeBytes,
+    }),
   onOpenRefused: (session: ServerSession, mappingPath: string, errno: number, reason: string) =>
     log.warn("open refused", {
       sessname: session.sessname,

@@ -128,9 +128,9 @@ export class VerbArguments {
 
   private findOption(written: string): OptionSpec {
     const { options } = this.verb;
-    const found = options.find(({ name, short }) =>
-      written === `--${name}` || written === `-${short}`
-    );
+    // The originals write access_mode.
+    const plain = written.replaceAll("_", "-");
+    const found = options.find(({ name, short }) => plain === `--${name}` || plain === `-${short}`);
     if (found !== undefined) return found;
     const meant = nearestWord(written.replace(/^-+/, ""), options.map(({ name }) => name));
     const hint = meant === undefined ? "" : `; did you mean --${meant}?`;

@@ -1,6 +1,7 @@
 /** What verbs get from the program around them; tests give them something else. */
 import type { RunningAppliance } from "../appliance/appliance_api.ts";
 import type { Config } from "../appliance/config/config.ts";
+import type { Machine } from "../appliance/doctor/machine.ts";
 import type { VerbArguments } from "./arguments.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -9,6 +10,8 @@ export interface Context {
   readonly terminal: Terminal;
   /** Starts an appliance in this process. */
   startAppliance(config: Config): Promise<RunningAppliance>;
+  /** What the doctor examines. */
+  machine(): Promise<Machine>;
 }
 
 /** A verb's code. @returns the exit code */
@@ -21,5 +24,9 @@ export const processContext: Context = {
     // Loaded only here: the other verbs need no native libraries.
     const { startAppliance } = await import("../appliance/appliance.ts");
     return await startAppliance(config);
+  },
+  async machine() {
+    const { thisMachine } = await import("../appliance/doctor/this_machine.ts");
+    return thisMachine;
   },
 };

@@ -5,8 +5,14 @@ import type {
   BenchResult,
   MappingStatus,
   MapRequest,
+  PathRequest,
+  RemapRequest,
+  ResizeRequest,
+  SessionStatus,
+  Status,
+  VerifyRequest,
+  VerifyResult,
 } from "../appliance/appliance_api.ts";
-import type { Status, VerifyRequest, VerifyResult } from "../appliance/appliance_api.ts";
 import { ApplianceError } from "../appliance/appliance_api.ts";
 import type { FailureBody } from "../appliance/control_api/failure.ts";
 import { EXIT } from "./exit_codes.ts";
@@ -31,6 +37,22 @@ export class ControlClient {
 
   async unmap(name: string, force: boolean): Promise<void> {
     await this.call("DELETE", `${mappingPath(name)}?force=${force}`);
+  }
+
+  async remap({ name, ...body }: RemapRequest): Promise<MappingStatus> {
+    return await this.call("POST", `${mappingPath(name)}/remap`, body) as MappingStatus;
+  }
+
+  async resize({ name, ...body }: ResizeRequest): Promise<MappingStatus> {
+    return await this.call("POST", `${mappingPath(name)}/resize`, body) as MappingStatus;
+  }
+
+  async disconnectPath({ sessname, ...body }: PathRequest): Promise<SessionStatus> {
+    return await this.call("POST", `${sessionPath(sessname)}/disconnect`, body) as SessionStatus;
+  }
+
+  async reconnectPath({ sessname, ...body }: PathRequest): Promise<SessionStatus> {
+    return await this.call("POST", `${sessionPath(sessname)}/reconnect`, body) as SessionStatus;
   }
 
   async verify({ name, ...body }: VerifyRequest): Promise<VerifyResult> {
@@ -80,6 +102,10 @@ export class ControlClient {
 
 function mappingPath(name: string): string {
   return `/v1/mappings/${encodeURIComponent(name)}`;
+}
+
+function sessionPath(sessname: string): string {
+  return `/v1/sessions/${encodeURIComponent(sessname)}`;
 }
 
 function unavailable(socket: string, error: Error): ApplianceError {

@@ -67,7 +67,13 @@ function pathText({ src_addr, dst_addr }: PathStatus): string {
   return src_addr === "" ? dst_addr : `${src_addr},${dst_addr}`;
 }
 
-function sessionLines(sessions: readonly SessionStatus[]): string[] {
+/** `mlx5_0 port 1`; `tcp` has no ports. */
+function hcaText({ hca_name, hca_port }: PathStatus): string {
+  return hca_port === 0 ? hca_name : `${hca_name} port ${hca_port}`;
+}
+
+/** Sessions as a table. */
+export function sessionLines(sessions: readonly SessionStatus[]): string[] {
   const columns: Column[] = [
     { title: "SESSNAME" },
     { title: "STATE" },
@@ -91,7 +97,7 @@ function sessionLines(sessions: readonly SessionStatus[]): string[] {
     const paths = session.paths.map((path) => [
       pathText(path),
       path.state,
-      path.hca_name,
+      hcaText(path),
       String(path.inflight),
     ]);
     if (paths.length === 0) return [[...own, "", "", "", ""]];

@@ -102,26 +102,83 @@ export const VERBS: readonly VerbSpec[] = [
       doc: "path of the device below the server's dev_search_path",
     }],
     options: [
-      { name: "session", value: "SESSNAME", isRequired: true, doc: "name of the session" },
-      { name: "path", value: "ADDRESS", doc: "server, as tcp:192.0.2.1; not for a known session" },
-      { name: "port", value: "N", doc: "port of the server (default 1234); only with --path" },
+      { name: "sessname", value: "SESSNAME", isRequired: true, doc: "name of the session" },
+      {
+        name: "path",
+        value: "[SRC,]DST",
+        doc: "our address and the server's, as ip:192.0.2.1 (RDMA) or tcp:192.0.2.1 (built-in " +
+          "carrier); not for a known session",
+      },
+      { name: "dest-port", value: "N", doc: "port of the server (default 1234); only with --path" },
       { name: "access-mode", value: "MODE", doc: "ro, rw (default) or migration" },
       { name: "name", value: "NAME", doc: 'name of the mapping (default: path with "!" for "/")' },
-      { name: "expose", value: "HOW", doc: "auto (default) or nbd" },
+      {
+        name: "expose",
+        value: "HOW",
+        doc: "ublk (block device), nbd (socket) or auto (default: ublk where there is one)",
+      },
       outputOption,
       ...connectOptions,
     ],
-    examples: ["map disk0.img --session backup --path tcp:192.0.2.1"],
+    examples: [
+      "map disk0.img --sessname backup --path ip:192.0.2.1",
+      "map vm/1 --sessname b --access-mode ro --expose ublk",
+    ],
   },
   {
     name: "unmap",
     summary: "end a mapping",
+    doc: "While somebody has the device or its socket open this is refused, with who it is, and " +
+      "the exit code is 75.",
     positionals: [mappingName],
     options: [
       { name: "force", doc: "even while it is in use; its users get I/O errors" },
       ...connectOptions,
     ],
     examples: ["unmap scratch", "unmap scratch --force"],
+  },
+  {
+    name: "remap",
+    summary: "open a mapping's device at the server anew",
+    doc: "For a mapping that is closed: now, instead of at the next try. Its block device or " +
+      "socket stays. An open mapping is refused without --force.",
+    positionals: [mappingName],
+    options: [
+      { name: "force", doc: "even when it is open: close it at the server first" },
+      outputOption,
+      ...connectOptions,
+    ],
+    examples: ["remap scratch", "remap scratch --force"],
+  },
+  {
+    name: "resize",
+    summary: "take over the size that a device has at its server now",
+    doc: "Servers do not tell when a device grows or shrinks; this asks. With SIZE it fails when " +
+      "the server has another one.",
+    positionals: [mappingName, {
+      name: "SIZE",
+      isRequired: false,
+      doc: "size that is expected, for example 20GiB",
+    }],
+    options: [outputOption, ...connectOptions],
+    examples: ["resize scratch", "resize scratch 20GiB"],
+  },
+  {
+    name: "path",
+    summary: "disconnect or reconnect a path of a session",
+    doc: "disconnect closes it until reconnect; reconnect closes it if it is connected, and " +
+      "starts to connect it now; status tells how it goes.",
+    positionals: [
+      { name: "ACTION", isRequired: true, doc: "disconnect or reconnect" },
+      { name: "SESSION", isRequired: true, doc: "name of the session, as status shows it" },
+      {
+        name: "PATH",
+        isRequired: false,
+        doc: "which one, as status shows it: ip:192.0.2.2,ip:192.0.2.1 (default: all)",
+      },
+    ],
+    options: [outputOption, ...connectOptions],
+    examples: ["path disconnect backup", "path reconnect backup ip:192.0.2.2,ip:192.0.2.1"],
   },
   {
     name: "verify",
@@ -155,6 +212,15 @@ export const VERBS: readonly VerbSpec[] = [
       ...connectOptions,
     ],
     examples: ["bench scratch --rw randread --bs 4k --iodepth 32"],
+  },
+  {
+    name: "doctor",
+    summary: "say what this machine can do, and how to get what it lacks",
+    doc: "Needs no running appliance. Exits with 0 when devices can be mapped over TCP and " +
+      "exposed by NBD, else with 69.",
+    positionals: [],
+    options: [outputOption],
+    examples: ["doctor", "doctor -o json"],
   },
   {
     name: "demo",

@@ -14,15 +14,21 @@ export interface RemoteAddress {
   readonly low: number;
 }
 
+/** Who may use registered memory: posts of this side only, or writes of the peer as well. */
+export type MemoryAccess = "local" | "remote";
+
 /**
- * A range of local memory that a peer may write to, and how the peer names it. Plain data. It
- * takes effect on a connection with {@link FabricConnection.expose}.
+ * A range of local memory that posts may take their bytes from and, with access `remote`, a peer
+ * may write to. Plain data. It takes effect on a connection with {@link FabricConnection.expose}.
  */
 export interface RegisteredMemory {
   /** Arena offset and length, bytes. */
   readonly at: number;
   readonly length: number;
-  /** The key a peer must present (STag on iWARP). */
+  readonly access: MemoryAccess;
+  /** The key that posts of this side present to the device; 0 on carriers that need none. */
+  readonly lkey: number;
+  /** The key a peer must present (STag on iWARP); 0 for local memory. */
   readonly rkey: number;
   /** The peer's name of the first byte. */
   readonly address: RemoteAddress;
@@ -90,8 +96,15 @@ export interface FabricConnection {
   sendImmediate(at: number, length: number, immediate: number): void;
   /** Empty SEND with remote invalidation of `rkey`. */
   sendInvalidate(rkey: number): void;
-  /** Lets the peer of this connection write to `memory`; lasts as long as the connection. */
+  /**
+   * Lets posts use `memory` and, if its access is `remote`, the peer write to it. Lasts until
+   * {@link conceal} or the end of the connection. Every post's memory must have been exposed.
+   */
   expose(memory: RegisteredMemory): void;
+  /** Undoes {@link expose}: nothing in flight refers to `memory` any more. */
+  conceal(memory: RegisteredMemory): void;
+  /** True when posts may take `length` bytes from arena offset `at`. */
+  reaches(at: number, length: number): boolean;
   /** Starts closing: tells the peer, drops what is queued; ends with `onClosed`. Idempotent. */
   close(): void;
 }
@@ -102,11 +115,23 @@ export interface ConnectionTicket {
   /** Source and destination as the originals print them, e.g. `tcp:127.0.0.1`. */
   readonly localAddress: string;
   readonly remoteAddress: string;
+  /** The device that carries it, as in the originals' `hca_name`; `tcp` on iWARP. */
+  readonly hcaName: string;
+  /** Port of that device; 0 on iWARP. */
+  readonly hcaPort: number;
   /** The carrier's own fields. */
   readonly details: Readonly<Record<string, number | string>>;
 }
 
-/** Sizes that a carrier needs when it sets up its queues for a connection. */
+/** Sizes that a carrier needs when it makes a connection: those of a queue pair. */
+export interface QueueLimits {
+  /** Messages posted that the peer has not taken yet; more than these wait at this side. */
+  readonly sendsMax: number;
+  /** Messages from the peer that must find a receive posted. */
+  readonly receivesMax: number;
+}
+
+/** Sizes that a carrier needs when a thread takes a connection over. */
 export interface ConnectionLimits {
   /** Messages that may be posted and unsent at a time: bounded by the protocol above. */
   readonly postsMax: number;
@@ -134,6 +159,7 @@ export interface ConnectionRequest {
   /** `done` gets the ticket, or the reason why the peer went away meanwhile. */
   accept(
     privateData: Uint8Array,
+    limits: QueueLimits,
     done: (outcome: { ticket: ConnectionTicket } | { failure: FabricFailure }) => void,
   ): void;
   reject(privateData: Uint8Array): void;
@@ -157,6 +183,7 @@ export interface ConnectTarget {
   readonly destination: string;
   readonly port: number;
   readonly privateData: Uint8Array;
+  readonly limits: QueueLimits;
   readonly timeoutMs: number;
 }
 
@@ -184,8 +211,14 @@ export interface Fabric {
    * Registers a range for a path; the key is good on all connections of the path that
    * {@link FabricConnection.expose} it.
    * @param ticket one connection of the path: it names the device
+   * @throws SystemError when the device or the limit on locked memory does not allow it
    */
-  register(ticket: ConnectionTicket, at: number, length: number): RegisteredMemory;
+  register(
+    ticket: ConnectionTicket,
+    at: number,
+    length: number,
+    access: MemoryAccess,
+  ): RegisteredMemory;
   /** Frees what main holds for a connection, after its `onClosed`. */
   release(ticket: ConnectionTicket): void;
   /** Undoes {@link register}, after the last connection that exposed it was closed. */

@@ -7,6 +7,7 @@ export const AT = { FDCWD: -100, EMPTY_PATH: 0x1000, STATX_DONT_SYNC: 0x4000 } a
 export const O = {
   RDONLY: 0,
   RDWR: 2,
+  NONBLOCK: 0o4000,
   DIRECT: Deno.build.arch === "aarch64" ? 0o200000 : 0o40000,
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,

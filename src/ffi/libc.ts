@@ -124,6 +124,15 @@ export function shutdownSocket(fd: number): void {
   library.shutdown(fd, SHUT_RDWR);
 }
 
+/** Sets O_NONBLOCK on a descriptor that a library opened. */
+export function setNonBlocking(fd: number): void {
+  const F_GETFL = 3;
+  const F_SETFL = 4;
+  const O_NONBLOCK = 0o4000;
+  const flags = check(library.fcntl(fd, F_GETFL, 0), "fcntl(F_GETFL)", `descriptor ${fd}`);
+  check(library.fcntl(fd, F_SETFL, flags | O_NONBLOCK), "fcntl(F_SETFL)", `descriptor ${fd}`);
+}
+
 /** setsockopt(2) of an int option. */
 export function setSocketOption(fd: number, level: number, option: number, value: number): void {
   const bytes = new Uint8Array(new Int32Array([value]).buffer);

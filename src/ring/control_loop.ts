@@ -28,7 +28,9 @@ export class ControlLoop implements Executor, CompletionHandler {
   private readonly waiter: Promise<void>;
 
   constructor(readonly memory: ArenaAllocator) {
-    this.ring = new Ring(CONTROL_RING_ENTRIES, SETUP.SINGLE_ISSUER | SETUP.COOP_TASKRUN);
+    // ublk's control commands are longer than what an entry of 64 bytes holds.
+    const flags = SETUP.SINGLE_ISSUER | SETUP.COOP_TASKRUN | SETUP.SQE128;
+    this.ring = new Ring(CONTROL_RING_ENTRIES, flags);
     this.eventfd = eventfd();
     const argument = new Uint8Array(new Int32Array([this.eventfd]).buffer);
     const result = this.ring.register(REGISTER.EVENTFD, argument, 1);

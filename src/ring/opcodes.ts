@@ -30,6 +30,7 @@ export const SETUP = {
   SUBMIT_ALL: 1 << 7,
   COOP_TASKRUN: 1 << 8,
   TASKRUN_FLAG: 1 << 9,
+  SQE128: 1 << 10,
   SINGLE_ISSUER: 1 << 12,
   DEFER_TASKRUN: 1 << 13,
 } as const;
@@ -64,5 +65,9 @@ export const SQE = {
   OP_FLAGS: 7,
   USER_DATA_LOW: 8,
   USER_DATA_HIGH: 9,
+  /** URING_CMD: its operation stands in place of the offset. */
+  COMMAND_OPERATION: 2,
+  /** URING_CMD: its payload, 16 bytes, or 80 with SETUP.SQE128. */
+  COMMAND: 12,
   WORDS: 16,
 } as const;

@@ -25,6 +25,7 @@ const SQ_OFF = { HEAD: 0, TAIL: 1, RING_MASK: 2, FLAGS: 4, ARRAY: 6 };
 const CQ_OFF = { HEAD: 0, TAIL: 1, RING_MASK: 2, OVERFLOW: 4, CQES: 5 };
 const IORING_OFF_SQES = 0x1000_0000;
 const CQE_BYTES = 16;
+/** Bytes of an entry: twice as many with SETUP.SQE128. */
 const SQE_BYTES = 64;
 
 /** Nobody's completions: cancels and wake-ups whose result does not matter. */
@@ -59,6 +60,8 @@ export class Ring {
   private readonly sqFlagsAt: number;
   private readonly sqEntries: number;
   private readonly sqMask: number;
+  /** Words of an entry as a power of two: 16, or 32 with SETUP.SQE128. */
+  private readonly sqeShift: number;
   private readonly cqHeadAt: number;
   private readonly cqTailAt: number;
   private readonly cqMask: number;
@@ -89,7 +92,10 @@ export class Ring {
       cq[CQ_OFF.CQES]! + cqEntries * CQE_BYTES,
     );
     const ring = mapDescriptor(this.fd, 0, ringBytes);
-    const sqes = mapDescriptor(this.fd, IORING_OFF_SQES, this.sqEntries * SQE_BYTES);
+    const isLarge = (flags & SETUP.SQE128) !== 0;
+    const sqeBytes = isLarge ? 2 * SQE_BYTES : SQE_BYTES;
+    this.sqeShift = isLarge ? 5 : 4;
+    const sqes = mapDescriptor(this.fd, IORING_OFF_SQES, this.sqEntries * sqeBytes);
     this.mappings = [ring, sqes];
     this.words = new Uint32Array(ring.buffer, 0, ringBytes >> 2);
     this.sqe = new Int32Array(sqes.buffer);
@@ -128,8 +134,9 @@ export class Ring {
   }
 
   /**
-   * Takes the next SQE, zeroes it but for the given fields, and returns its word index in
-   * {@link sqe}, so that the caller can set more. Submits first when the queue is full.
+   * Takes the next SQE, zeroes its 64 bytes but for the given fields, and returns its word index
+   * in {@link sqe}, so that the caller can set more. Submits first when the queue is full. The
+   * upper half of a 128-byte entry means something to URING_CMD only, whose caller fills it.
    * @param opcodeFlags opcode | sqe flags << 8 | ioprio << 16
    * @param address native address: low word, high word
    */
@@ -144,7 +151,7 @@ export class Ring {
     argument: number,
   ): number {
     if (this.pending === this.sqEntries) this.submit();
-    const at = ((this.sqTail + this.pending) & this.sqMask) << 4;
+    const at = ((this.sqTail + this.pending) & this.sqMask) << this.sqeShift;
     this.pending++;
     const sqe = this.sqe;
     sqe[at] = opcodeFlags;
@@ -161,6 +168,8 @@ export class Ring {
     sqe[at + 11] = 0;
     sqe[at + 12] = 0;
     sqe[at + 13] = 0;
+    sqe[at + 14] = 0;
+    sqe[at + 15] = 0;
     return at;
   }
 

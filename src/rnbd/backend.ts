@@ -85,6 +85,8 @@ export interface BackendQueue {
    * (memory back end); -1 when they have to be read.
    */
   inPlace(offset: number, length: number): number;
+  /** Looks how long the disk is now; true when `geometry` said something else, and is right now. */
+  refreshSize(): boolean;
   /** Operations that have not ended. */
   readonly inflight: number;
   /** Lets go of the thread's ring; nothing is in flight any more. The ticket stays open. */

@@ -32,6 +32,8 @@ export interface BlockGeometry {
   readonly maxDiscardBytes: number;
   readonly maxWriteZeroesBytes: number;
   readonly discardGranularityBytes: number;
+  /** Where the first granule that can be discarded starts, bytes. */
+  readonly discardAlignmentBytes: number;
   readonly secureErase: boolean;
   readonly readOnly: boolean;
   readonly writeCache: boolean;

@@ -23,6 +23,18 @@ export type LaneCommand =
       readonly ticket: ConnectionTicket;
       readonly memory: ClientPathMemory;
     }
+    | {
+      readonly kind: "exposeClient";
+      readonly session: number;
+      readonly path: number;
+      readonly memory: RegisteredMemory;
+    }
+    | {
+      readonly kind: "concealClient";
+      readonly session: number;
+      readonly path: number;
+      readonly memory: RegisteredMemory;
+    }
     | { readonly kind: "detachClient"; readonly session: number; readonly path: number }
     | { readonly kind: "destroyClient"; readonly session: number }
     | { readonly kind: "createServer"; readonly setup: ServerLaneSetup }
@@ -44,6 +56,7 @@ export type LaneCommand =
       readonly ticket: BackendTicket;
       readonly readOnly: boolean;
     }
+    | { readonly kind: "refreshDevice"; readonly session: number; readonly deviceId: number }
     | { readonly kind: "closeDevice"; readonly session: number; readonly deviceId: number }
     | {
       readonly kind: "setDevice";
@@ -76,6 +89,8 @@ export interface DeviceControl {
     readOnly: boolean,
     done: () => void,
   ): void;
+  /** Server: the disk below a device may have another size now. */
+  refreshDevice(session: number, deviceId: number, done: () => void): void;
   /** Server: `done` when no operation of the device is left. */
   closeDevice(session: number, deviceId: number, done: () => void): void;
   /** Client: the device is open under `deviceId`; its queue takes requests. */
@@ -140,6 +155,14 @@ export class LaneClient implements LaneControl, DeviceControl {
     this.request({ kind: "attachClient", session, path, cid, ticket, memory }, done);
   }
 
+  exposeClient(session: number, path: number, memory: RegisteredMemory): void {
+    this.send({ id: 0, kind: "exposeClient", session, path, memory });
+  }
+
+  concealClient(session: number, path: number, memory: RegisteredMemory, done: () => void): void {
+    this.request({ kind: "concealClient", session, path, memory }, done);
+  }
+
   detachClient(session: number, path: number, done: () => void): void {
     this.request({ kind: "detachClient", session, path }, done);
   }
@@ -183,6 +206,10 @@ export class LaneClient implements LaneControl, DeviceControl {
     done: () => void,
   ): void {
     this.request({ kind: "openDevice", session, deviceId, ticket, readOnly }, done);
+  }
+
+  refreshDevice(session: number, deviceId: number, done: () => void): void {
+    this.request({ kind: "refreshDevice", session, deviceId }, done);
   }
 
   closeDevice(session: number, deviceId: number, done: () => void): void {

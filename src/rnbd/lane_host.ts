@@ -67,6 +67,11 @@ export class LaneHost {
       case "attachClient":
         this.attachClient(command);
         return done();
+      case "exposeClient":
+        return this.connectionOf(command.session, command.path)?.expose(command.memory);
+      case "concealClient":
+        this.connectionOf(command.session, command.path)?.conceal(command.memory);
+        return done();
       case "detachClient":
         return this.detachClient(command, done);
       case "destroyClient":
@@ -87,6 +92,9 @@ export class LaneHost {
           command.ticket,
           command.readOnly,
         );
+        return done();
+      case "refreshDevice":
+        this.servers.get(command.session)?.lane.refreshDevice(command.deviceId);
         return done();
       case "closeDevice":
         return this.server(command.session).lane.closeDevice(command.deviceId, done);
@@ -135,9 +143,16 @@ export class LaneHost {
     };
     connections.add(connection);
     connection.bind(this.thread.adopter.adopt(command.ticket, limits, connection));
-    connection.expose(command.memory.memory);
+    for (const memory of command.memory.memory) connection.expose(memory);
     lane.lane.attach(connection);
     connection.open(command.memory);
+  }
+
+  /** The client connection of a path on this thread, unless it has ended. */
+  private connectionOf(session: number, path: number): ClientConnection | undefined {
+    const connections = this.clients.get(session)?.connections ?? [];
+    for (const connection of connections) if (connection.path === path) return connection;
+    return undefined;
   }
 
   private detachClient(command: LaneCommand & { kind: "detachClient" }, done: () => void): void {

@@ -20,6 +20,10 @@ export interface LaneControl {
     memory: ClientPathMemory,
     done: () => void,
   ): void;
+  /** Lets requests on a path use `memory` as well; order against attach and detach is kept. */
+  exposeClient(session: number, path: number, memory: RegisteredMemory): void;
+  /** Undoes that; `done` when the path's connection knows the memory no more. */
+  concealClient(session: number, path: number, memory: RegisteredMemory, done: () => void): void;
   /** Closes a path's connection; `done` when its requests have ended and memory is free. */
   detachClient(session: number, path: number, done: () => void): void;
   /** Ends the lane: its users are disconnected, its permits come home. */

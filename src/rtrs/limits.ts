@@ -27,6 +27,15 @@ export const PATH_SETUP_TIMEOUT_MS = 30_000;
 /** Messages on the service connection besides admin requests: heartbeats and their answers. */
 export const SERVICE_POSTS_MAX = 512;
 
+/**
+ * Queue of a service connection: a few admin requests at a time, heartbeats, and, at a server,
+ * every chunk that a client may use for admin messages.
+ */
+export const SERVICE_QUEUE_LIMITS = { sendsMax: 512, receivesMax: 512 } as const;
+
+/** Messages of an I/O connection besides the answers: what is in flight while a path ends. */
+export const IO_QUEUE_SPARE = 16;
+
 /** Answers that one request may need: a write and an immediate. */
 export const POSTS_PER_REQUEST_MAX = 3;
 

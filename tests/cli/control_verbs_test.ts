@@ -45,10 +45,11 @@ Deno.test("status -o json prints the status as it is", () =>
 
 Deno.test("map sends what was given and prints the mapping", () =>
   withAppliance(async (ask, appliance) => {
-    const small = await ask("map", "disk0.img", "--session", "backup");
+    const small = await ask("map", "disk0.img", "--sessname", "backup");
     assert.equal(small.code, 0);
     assertGolden("map.txt", small.out);
-    const full = "map d --session s --path tcp:127.0.0.1 --port 1300 --access-mode ro --name m " +
+    const full =
+      "map d --sessname s --path tcp:127.0.0.1 --dest-port 1300 --access_mode ro --name m " +
       "--expose nbd -o json";
     const { out } = await ask(...full.split(" "));
     assert.deepEqual(JSON.parse(out), MAPPING);
@@ -75,6 +76,49 @@ Deno.test("unmap names the mapping, whatever characters it has", () =>
     });
     await ask("unmap", "m", "--force");
     assert.deepEqual(appliance.calls, [["unmap", "a b!c?é%", false], ["unmap", "m", true]]);
+  }));
+
+Deno.test("map takes a source, RDMA and ublk as the originals and the config file do", () =>
+  withAppliance(async (ask, appliance) => {
+    const words = "map vm/1 --sessname s --path ip:10.0.0.1,ip:10.0.0.2 --access_mode migration " +
+      "--expose ublk";
+    assert.equal((await ask(...words.split(" "))).code, 0);
+    assert.deepEqual(appliance.calls, [["map", {
+      sessname: "s",
+      device_path: "vm/1",
+      paths: ["ip:10.0.0.1,ip:10.0.0.2"],
+      access_mode: "migration",
+      expose: "ublk",
+    }]]);
+  }));
+
+Deno.test("remap and resize send what was given and print the mapping", () =>
+  withAppliance(async (ask, appliance) => {
+    const table = (await ask("map", "disk0.img", "--sessname", "backup")).out;
+    assert.deepEqual(await ask("remap", "a b"), { code: 0, out: table, err: "" });
+    assert.equal((await ask("remap", "m", "--force")).out, table);
+    assert.equal((await ask("resize", "m")).out, table);
+    const json = await ask("resize", "m", "64MiB", "-o", "json");
+    assert.deepEqual(JSON.parse(json.out), MAPPING);
+    assert.deepEqual(appliance.calls.slice(1), [
+      ["remap", { name: "a b", force: false }],
+      ["remap", { name: "m", force: true }],
+      ["resize", { name: "m" }],
+      ["resize", { name: "m", size_bytes: 64 * 2 ** 20 }],
+    ]);
+  }));
+
+Deno.test("path sends what was given and prints the session", () =>
+  withAppliance(async (ask, appliance) => {
+    const one = await ask("path", "disconnect", "backup", "ip:10.0.0.1@ip:10.0.0.2");
+    assert.equal(one.code, 0);
+    assert.match(one.out, /^SESSNAME .*\nbackup +connected /);
+    const all = await ask("path", "reconnect", "ü", "-o", "json");
+    assert.deepEqual(JSON.parse(all.out), STATUS.sessions[1]);
+    assert.deepEqual(appliance.calls, [
+      ["disconnectPath", { sessname: "backup", path: "ip:10.0.0.1@ip:10.0.0.2" }],
+      ["reconnectPath", { sessname: "ü" }],
+    ]);
   }));
 
 Deno.test("errors of the appliance give its message and exit code", () =>
@@ -164,7 +208,18 @@ Deno.test("bench reports; writing needs --destroy-data; errors make it fail", ()
 Deno.test("no appliance at the socket: exit code 69 and how to start one", async () => {
   await using directory = await temporaryDirectory();
   const socket = `${directory.path}/control.sock`;
-  for (const words of ["status", "map d --session s", "unmap m", "verify m", "bench m"]) {
+  for (
+    const words of [
+      "status",
+      "map d --sessname s",
+      "unmap m",
+      "remap m",
+      "resize m",
+      "path reconnect s",
+      "verify m",
+      "bench m",
+    ]
+  ) {
     const { code, out, err } = await capture([...words.split(" "), "--socket", socket]);
     assert.deepEqual([code, out], [69, ""], words);
     assert.match(err, /No appliance answers at .*control\.sock \(ENOENT\); start one with /);

@@ -96,7 +96,7 @@ Deno.test("map adds a mapping, unmap ends it, each twice is an error", async () 
   await writeSparseFile(`${pair.images}/extra`, 4 * MIB);
   const config = ["--config", pair.client.configFile];
   // Only what the server exports can be mapped.
-  const refused = await appliance(["map", "extra", "--session", "pair", ...config]);
+  const refused = await appliance(["map", "extra", "--sessname", "pair", ...config]);
   assert.notEqual(refused.code, 0);
   assert.equal((await pair.client.status()).mappings.length, 2);
 
@@ -109,14 +109,14 @@ Deno.test("map adds a mapping, unmap ends it, each twice is an error", async () 
     "the server to close the device",
   );
 
-  const map = ["map", "disk", "--session", "pair", "--name", "again", "-o", "json", ...config];
+  const map = ["map", "disk", "--sessname", "pair", "--name", "again", "-o", "json", ...config];
   const mapped = JSON.parse((await applianceOk(map)).stdout) as MappingStatus;
   assert.equal(mapped.name, "again");
   assert.equal(mapped.state, "open");
   assert.equal(mapped.size_bytes, DISK_BYTES);
   assert.notEqual((await appliance(map)).code, 0, "the name is taken");
 
-  const fresh = ["map", "ram", "--session", "other", "--path", "tcp:127.0.0.1", "--port"];
+  const fresh = ["map", "ram", "--sessname", "other", "--path", "tcp:127.0.0.1", "--dest-port"];
   const second = await appliance([...fresh, String(pair.port), "--name", "ram2", ...config]);
   // The first session has it open for writing.
   assert.notEqual(second.code, 0);

@@ -288,7 +288,7 @@ export const ERROR_CASES: readonly ErrorCase[] = [
     name: "server empty",
     toml: "[server]\n",
     errors: [
-      '1:2: server.listen: is missing; give a list of addresses such as ["tcp:192.0.2.1"]',
+      '1:2: server.listen: is missing; give a list of addresses such as ["ip:192.0.2.1"]',
       "1:2: server.dev_search_path: is missing; give an absolute path",
     ],
   },
@@ -296,21 +296,21 @@ export const ERROR_CASES: readonly ErrorCase[] = [
     name: "server.listen type",
     toml: '[server]\nlisten = "tcp:127.0.0.1"\ndev_search_path = "/srv"\n',
     errors: [
-      '2:10: server.listen: the string "tcp:127.0.0.1" is no list; use a list of addresses such as ["tcp:192.0.2.1"]',
+      '2:10: server.listen: the string "tcp:127.0.0.1" is no list; use a list of addresses such as ["ip:192.0.2.1"]',
     ],
   },
   {
     name: "server.listen empty",
     toml: '[server]\nlisten = []\ndev_search_path = "/srv"\n',
     errors: [
-      '2:10: server.listen: is empty; use a list of addresses such as ["tcp:192.0.2.1"]',
+      '2:10: server.listen: is empty; use a list of addresses such as ["ip:192.0.2.1"]',
     ],
   },
   {
     name: "server.listen element",
     toml: '[server]\nlisten = ["tcp:127.0.0.1", 7]\ndev_search_path = "/srv"\n',
     errors: [
-      '2:28: server.listen: the integer 7 is no string; use a list of addresses such as ["tcp:192.0.2.1"]',
+      '2:28: server.listen: the integer 7 is no string; use a list of addresses such as ["ip:192.0.2.1"]',
     ],
   },
   {
@@ -324,21 +324,28 @@ export const ERROR_CASES: readonly ErrorCase[] = [
     name: "server.listen 127.0.0.1",
     toml: '[server]\ndev_search_path = "/srv"\nlisten = ["127.0.0.1"]\n',
     errors: [
-      '3:11: server.listen: "127.0.0.1" names no carrier; write "tcp:127.0.0.1"',
+      '3:11: server.listen: "127.0.0.1" names no carrier; write "ip:127.0.0.1" for RDMA, or "tcp:127.0.0.1" for the built-in carrier',
     ],
   },
   {
-    name: "server.listen ip:127.0.0.1",
-    toml: '[server]\ndev_search_path = "/srv"\nlisten = ["ip:127.0.0.1"]\n',
+    name: "server.listen ip:127.0.0.1:1234",
+    toml: '[server]\ndev_search_path = "/srv"\nlisten = ["ip:127.0.0.1:1234"]\n',
     errors: [
-      '3:11: server.listen: "ip:127.0.0.1" needs RDMA verbs, which this version does not have yet; use the built-in carrier, "tcp:…"',
+      '3:11: server.listen: "ip:127.0.0.1:1234" holds a port; write the address alone, the port has a key of its own',
     ],
   },
   {
-    name: "server.listen gid:fe80::1",
-    toml: '[server]\ndev_search_path = "/srv"\nlisten = ["gid:fe80::1"]\n',
+    name: "server.listen ip:rdma0",
+    toml: '[server]\ndev_search_path = "/srv"\nlisten = ["ip:rdma0"]\n',
     errors: [
-      '3:11: server.listen: "gid:fe80::1" needs RDMA verbs, which this version does not have yet; use the built-in carrier, "tcp:…"',
+      '3:11: server.listen: "ip:rdma0": "rdma0" is wrong, expected an IPv4 or IPv6 address (host names are not looked up)',
+    ],
+  },
+  {
+    name: "server.listen gid:10.0.0.1",
+    toml: '[server]\ndev_search_path = "/srv"\nlisten = ["gid:10.0.0.1"]\n',
+    errors: [
+      '3:11: server.listen: "gid:10.0.0.1": "10.0.0.1" is wrong, expected a GID: eight groups of hex digits, or with ::',
     ],
   },
   {
@@ -360,6 +367,20 @@ export const ERROR_CASES: readonly ErrorCase[] = [
     toml: '[server]\ndev_search_path = "/srv"\nlisten = ["tcp:127.0.0.1:1234"]\n',
     errors: [
       '3:11: server.listen: "tcp:127.0.0.1:1234" holds a port; write the address alone, the port has a key of its own',
+    ],
+  },
+  {
+    name: "server.always_invalidate type",
+    toml: SERVER + 'always_invalidate = "Y"\n',
+    errors: [
+      '4:21: server.always_invalidate: the string "Y" is no boolean; use true or false',
+    ],
+  },
+  {
+    name: "server.always_invalidate without RDMA",
+    toml: SERVER + "always_invalidate = true\n",
+    errors: [
+      '4:21: server.always_invalidate: true has no meaning without an RDMA listener; remove it, or listen on an "ip:…" or "gid:…" address',
     ],
   },
   {
@@ -630,7 +651,7 @@ export const ERROR_CASES: readonly ErrorCase[] = [
     toml: "[[session]]\n",
     errors: [
       '1:3: session.sessname: is missing; give a name of 1 to 254 bytes without "/" and "."',
-      '1:3: session.paths: is missing; give a list with one path such as ["tcp:192.0.2.1"]',
+      '1:3: session.paths: is missing; give a list with one path such as ["ip:192.0.2.1"]',
     ],
   },
   {
@@ -662,10 +683,17 @@ export const ERROR_CASES: readonly ErrorCase[] = [
     ],
   },
   {
-    name: "session.paths verbs",
-    toml: '[[session]]\nsessname = "s"\npaths = ["ip:10.0.0.1,ip:10.0.0.2"]\n',
+    name: "session.paths two carriers",
+    toml: '[[session]]\nsessname = "s"\npaths = ["tcp:10.0.0.1,ip:10.0.0.2"]\n',
     errors: [
-      '3:10: session.paths: "ip:10.0.0.1,ip:10.0.0.2" needs RDMA verbs, which this version does not have yet; use the built-in carrier, "tcp:…"',
+      '3:10: session.paths: "tcp:10.0.0.1,ip:10.0.0.2": "tcp:10.0.0.1" is wrong, expected a ip: address, because the destination is one',
+    ],
+  },
+  {
+    name: "session.paths several by RDMA",
+    toml: '[[session]]\nsessname = "s"\npaths = ["ip:10.0.0.1,ip:10.0.0.2", "ip:10.1.0.2"]\n',
+    errors: [
+      "3:37: session.paths: this version uses one path for a session; several come with multipath support: keep one",
     ],
   },
   {
@@ -679,7 +707,7 @@ export const ERROR_CASES: readonly ErrorCase[] = [
     name: "session.path misspelt",
     toml: '[[session]]\nsessname = "s"\npath = "tcp:127.0.0.1"\n',
     errors: [
-      '1:3: session.paths: is missing; give a list with one path such as ["tcp:192.0.2.1"]',
+      '1:3: session.paths: is missing; give a list with one path such as ["ip:192.0.2.1"]',
       '3:1: session.path: is unknown; did you mean "paths"?',
     ],
   },
@@ -861,33 +889,26 @@ export const ERROR_CASES: readonly ErrorCase[] = [
     ],
   },
   {
-    name: "mapping.expose ublk",
-    toml: SESSION + MAPPING + 'expose = "ublk"\n',
-    errors: [
-      '7:10: mapping.expose: "ublk" is not in this version yet; use "nbd" or "auto"',
-    ],
-  },
-  {
     name: "mapping.expose type",
     toml: SESSION + MAPPING + 'expose = ["nbd"]\n',
     errors: [
-      '7:10: mapping.expose: a list is no string; use "auto", "nbd" or "ublk"',
+      '7:10: mapping.expose: a list is no string; use "auto", "ublk" or "nbd"',
     ],
   },
   {
     name: "everything at once",
     toml:
-      '[node]\nreactors = 0\n[server]\nlisten = ["ip:::1"]\nport = 0\n[[session]]\nsessname = ""\n[[mapping]]\nexpose = "usb"\nname = "a/b"\n',
+      '[node]\nreactors = 0\n[server]\nlisten = ["rdma:::1"]\nport = 0\n[[session]]\nsessname = ""\n[[mapping]]\nexpose = "usb"\nname = "a/b"\n',
     errors: [
       "2:12: node.reactors: 0 is out of range; use a whole number from 1 to 64",
       "3:2: server.dev_search_path: is missing; give an absolute path",
-      '4:11: server.listen: "ip:::1" needs RDMA verbs, which this version does not have yet; use the built-in carrier, "tcp:…"',
+      '4:11: server.listen: "rdma:::1": expected a prefix and an address, such as tcp:192.0.2.1, ip:192.0.2.1 or gid:fe80::1',
       "5:8: server.port: 0 is out of range; use a whole number from 1 to 65535",
-      '6:3: session.paths: is missing; give a list with one path such as ["tcp:192.0.2.1"]',
+      '6:3: session.paths: is missing; give a list with one path such as ["ip:192.0.2.1"]',
       "7:12: session.sessname: is empty; give at least one character",
       "8:3: mapping.sessname: is missing; give the name of a [[session]]",
       "8:3: mapping.device_path: is missing; give a path such as disk0.img",
-      '9:10: mapping.expose: "usb" is unknown; use "auto", "nbd" or "ublk"',
+      '9:10: mapping.expose: "usb" is unknown; use "auto", "ublk" or "nbd"',
       '10:8: mapping.name: holds "/"; use a plain file name, for example with "!" instead',
     ],
   },

@@ -33,7 +33,7 @@ Deno.test("every key refuses a wrong type, at the value", () => {
       const place = `f:${line}:${name.length + 6}: ${key}: `;
       const found = errorsOf(toml).filter((error) => error.startsWith(place));
       assert.equal(found.length, 1, `${header} ${name}: ${errorsOf(toml)}`);
-      assert.match(found[0]!, /a table is no (string|integer|size|list); use /);
+      assert.match(found[0]!, /a table is no (string|integer|boolean|size|list); use /);
     }
   }
 });

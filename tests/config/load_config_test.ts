@@ -60,6 +60,7 @@ device_path = "/dev/sdb"`,
     heartbeatIntervalMs: 5000,
     heartbeatMissedMax: 5,
     crc: "auto",
+    alwaysInvalidate: false,
     exports: [{
       devicePath: "vm-*",
       sessname: "*",
@@ -113,6 +114,39 @@ Deno.test("values at the edges are accepted", () => {
   const fitting = "n".repeat(107 - "/run/x/nbd/.sock".length);
   assert.equal(mapped(fitting, "/run/x"), fitting);
   assert.throws(() => mapped(fitting + "n", "/run/x"), ConfigError);
+});
+
+Deno.test("RDMA and the built-in carrier can be listened on side by side, also everywhere", () => {
+  const listen = (addresses: readonly string[], lines = "") => {
+    const text = `[server]\nlisten = ${JSON.stringify(addresses)}\ndev_search_path = "/srv"\n`;
+    return parseConfig(text + lines, null, ENVIRONMENT).server!;
+  };
+  const everywhere = ["ip:0.0.0.0", "ip:[::]", "tcp:0.0.0.0", "gid:fe80::1"];
+  assert.deepEqual(listen(everywhere).listen, everywhere);
+  assert.equal(listen(everywhere, "always_invalidate = true").alwaysInvalidate, true);
+  assert.equal(listen(["gid:fe80::1"], "always_invalidate = true").alwaysInvalidate, true);
+  assert.equal(listen(["tcp:::1"], "always_invalidate = false").alwaysInvalidate, false);
+});
+
+Deno.test("a path may say where it starts, on either carrier; ublk can be asked for", () => {
+  for (
+    const path of [
+      "ip:10.0.0.1",
+      "ip:10.0.0.1,ip:10.0.0.2",
+      "ip:fd00::1@ip:[fd00::2]",
+      "gid:fe80::1,gid:fe80::2",
+      "tcp:10.0.0.1,tcp:10.0.0.2",
+    ]
+  ) {
+    const config = parseConfig(
+      `[[session]]\nsessname = "s"\npaths = ["${path}"]\n` +
+        '[[mapping]]\nsessname = "s"\ndevice_path = "d"\nexpose = "ublk"\n',
+      null,
+      ENVIRONMENT,
+    );
+    assert.deepEqual(config.sessions[0]!.paths, [path]);
+    assert.equal(config.mappings[0]!.expose, "ublk");
+  }
 });
 
 Deno.test("the same device of two sessions, and two devices of one, can be mapped", () => {

@@ -5,7 +5,11 @@ import {
   type BenchResult,
   type MappingStatus,
   type MapRequest,
+  type PathRequest,
+  type RemapRequest,
+  type ResizeRequest,
   type RunningAppliance,
+  type SessionStatus,
   type Status,
   type VerifyRequest,
   type VerifyResult,
@@ -31,8 +35,17 @@ const PATH = {
   dst_addr: "tcp:127.0.0.2",
   state: "connected",
   hca_name: "tcp",
+  hca_port: 0,
   inflight: 3,
   last_error: null,
+} as const;
+
+const RDMA_PATH = {
+  ...PATH,
+  src_addr: "ip:192.0.2.2",
+  dst_addr: "ip:192.0.2.1",
+  hca_name: "mlx5_0",
+  hca_port: 2,
 } as const;
 
 /** A status in which every part has something. */
@@ -61,6 +74,7 @@ export const STATUS: Status = {
       last_error: "ENOENT: the server has no vm/1",
       next_try_ms: 1500,
     },
+    { ...MAPPING, name: "fast", device_path: "vm/2", expose: "ublk", device: "/dev/rnbd/fast" },
   ],
   sessions: [{
     sessname: "backup",
@@ -69,6 +83,13 @@ export const STATUS: Status = {
     max_io_size: 126_976,
     reconnects: 2,
     paths: [PATH, { ...PATH, state: "disconnected", inflight: 0, last_error: "ETIMEDOUT" }],
+  }, {
+    sessname: "rdma",
+    state: "connected",
+    queue_depth: 512,
+    max_io_size: 131_072,
+    reconnects: 0,
+    paths: [RDMA_PATH],
   }],
   exports: [
     {
@@ -81,7 +102,7 @@ export const STATUS: Status = {
     },
     { device: "/srv/disk1.img", size_bytes: 1536, clients: [] },
   ],
-  clients: [{ sessname: "a", devices: 1, inflight: 4, paths: [PATH] }],
+  clients: [{ sessname: "a", devices: 1, inflight: 4, paths: [PATH, RDMA_PATH] }],
   rejections: { io_device_unknown: 2, mpa_key: 0 },
 };
 
@@ -137,6 +158,22 @@ export class FakeAppliance implements RunningAppliance {
 
   unmap(name: string, force: boolean): Promise<void> {
     return this.answer(["unmap", name, force], undefined);
+  }
+
+  remap(request: RemapRequest): Promise<MappingStatus> {
+    return this.answer(["remap", request], MAPPING);
+  }
+
+  resize(request: ResizeRequest): Promise<MappingStatus> {
+    return this.answer(["resize", request], MAPPING);
+  }
+
+  disconnectPath(request: PathRequest): Promise<SessionStatus> {
+    return this.answer(["disconnectPath", request], STATUS.sessions[0]!);
+  }
+
+  reconnectPath(request: PathRequest): Promise<SessionStatus> {
+    return this.answer(["reconnectPath", request], STATUS.sessions[1]!);
   }
 
   verify(request: VerifyRequest, signal?: AbortSignal): Promise<VerifyResult> {

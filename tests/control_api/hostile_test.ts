@@ -51,7 +51,29 @@ const REFUSED: readonly [string, string, unknown, number, RegExp][] = [
     400,
     /"ro", "rw"/,
   ],
-  ["POST", "/v1/mappings", { sessname: "s", device_path: "d", expose: "ublk" }, 501, /not in this/],
+  [
+    "POST",
+    "/v1/mappings",
+    { sessname: "s", device_path: "d", expose: "usb" },
+    400,
+    /"auto", "ublk" or/,
+  ],
+  [
+    "POST",
+    "/v1/mappings",
+    { sessname: "s", device_path: "d", paths: ["tcp:10.0.0.1,ip:10.0.0.2"] },
+    400,
+    /because the destination is one/,
+  ],
+  ["POST", "/v1/mappings/m/remap", { force: "yes" }, 400, /^remap: force: is neither/],
+  ["POST", "/v1/mappings/m/remap", { forse: true }, 400, /did you mean "force"/],
+  ["POST", "/v1/mappings/m/resize", { size_bytes: 1000 }, 400, /multiple of 512/],
+  ["POST", "/v1/mappings/m/resize", { size_bytes: -512 }, 400, /^resize: size_bytes: is no whole/],
+  ["GET", "/v1/mappings/m/resize", undefined, 405, /use POST/],
+  ["POST", "/v1/sessions/s/disconnect", { path: "eth0" }, 400, /^disconnect: path: "eth0"/],
+  ["POST", "/v1/sessions/s/reconnect", { path: 7 }, 400, /^reconnect: path: is no string/],
+  ["POST", "/v1/sessions/s/reconnect", "", 400, /^The body is no JSON/],
+  ["POST", "/v1/sessions/s", {}, 404, /^There is no/],
   ["POST", "/v1/mappings", { sessname: "s", device_path: "d", paths: [] }, 400, /has 0 elements/],
   [
     "POST",
@@ -142,6 +164,9 @@ Deno.test("random JSON gets an answer that is no server error", () =>
       "rw",
       "jobs",
       "destroy_data",
+      "force",
+      "size_bytes",
+      "path",
     ];
     const value = (depth: number): unknown => {
       const pick = random.below(depth > 2 ? 5 : 7);
@@ -154,7 +179,14 @@ Deno.test("random JSON gets an answer that is no server error", () =>
       if (pick === 5) return entries;
       return Object.fromEntries(entries.map((entry) => [random.pick(names), entry]));
     };
-    const paths = ["/v1/mappings", "/v1/mappings/m/verify", "/v1/mappings/m/bench"];
+    const paths = [
+      "/v1/mappings",
+      "/v1/mappings/m/verify",
+      "/v1/mappings/m/bench",
+      "/v1/mappings/m/remap",
+      "/v1/mappings/m/resize",
+      "/v1/sessions/s/disconnect",
+    ];
     for (let i = 0; i < 300; i++) {
       const body = Object.fromEntries(
         Array.from({ length: random.below(5) }, () => [random.pick(names), value(0)]),

@@ -46,6 +46,29 @@ Deno.test("DELETE unmaps the named mapping, with force only when asked", () =>
     assert.deepEqual(appliance.calls, expected);
   }));
 
+Deno.test("remap, resize and the verbs about paths pass on what was given", () =>
+  withApi(async ({ socket }, appliance) => {
+    const remapped = await sendJson(socket, "POST", "/v1/mappings/a%20b/remap", {});
+    assert.deepEqual([remapped.status, JSON.parse(remapped.text)], [200, MAPPING]);
+    await sendJson(socket, "POST", "/v1/mappings/m/remap", { force: true });
+    const resized = await sendJson(socket, "POST", "/v1/mappings/m/resize", {});
+    assert.deepEqual([resized.status, JSON.parse(resized.text)], [200, MAPPING]);
+    await sendJson(socket, "POST", "/v1/mappings/m/resize", { size_bytes: 1024 });
+    const path = "ip:10.0.0.1,ip:10.0.0.2";
+    const disconnected = await sendJson(socket, "POST", "/v1/sessions/s/disconnect", { path });
+    assert.deepEqual(JSON.parse(disconnected.text), STATUS.sessions[0]);
+    const reconnected = await sendJson(socket, "POST", "/v1/sessions/%C3%A9/reconnect", {});
+    assert.deepEqual(JSON.parse(reconnected.text), STATUS.sessions[1]);
+    assert.deepEqual(appliance.calls, [
+      ["remap", { name: "a b", force: false }],
+      ["remap", { name: "m", force: true }],
+      ["resize", { name: "m" }],
+      ["resize", { name: "m", size_bytes: 1024 }],
+      ["disconnectPath", { sessname: "s", path }],
+      ["reconnectPath", { sessname: "é" }],
+    ]);
+  }));
+
 Deno.test("verify and bench pass their figures on, with the documented defaults", () =>
   withApi(async ({ socket }, appliance) => {
     const verified = await sendJson(socket, "POST", "/v1/mappings/m/verify", {

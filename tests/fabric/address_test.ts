@@ -10,11 +10,14 @@ import {
 } from "../../src/fabric/address.ts";
 import { formatIp, isLoopback, parseIpv4, parseIpv6 } from "../../src/fabric/ip_address.ts";
 import {
+  AF_IB,
   AF_INET,
   AF_INET6,
   decodeSockaddr,
   encodeSockaddr,
+  encodeSockaddrIb,
   familyOf,
+  familyOfSockaddr,
 } from "../../src/fabric/sockaddr.ts";
 
 Deno.test("parseAddress(): every form, made canonical", () => {
@@ -132,9 +135,28 @@ Deno.test("sockaddr: bytes as in C, and back", () => {
   assert.throws(() => encodeSockaddr("::1", 65_536), /Port 65536/);
 });
 
+Deno.test("sockaddr_ib: bytes as in C, and back", () => {
+  const bytes = encodeSockaddrIb("fe80::5054:ff:fe12:3456", 1234);
+  const wanted = new Uint8Array(48);
+  wanted.set([27, 0, 0xff, 0xff]);
+  wanted.set([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0x50, 0x54, 0, 0xff, 0xfe, 0x12, 0x34, 0x56], 8);
+  wanted.set([0, 0, 0, 0, 0x01, 0x3f, 0x04, 0xd2], 24);
+  wanted.fill(0xff, 32, 40);
+  assert.deepEqual(bytes, wanted);
+  assert.equal(familyOfSockaddr(bytes), AF_IB);
+  const storage = new Uint8Array(128);
+  storage.set(bytes);
+  assert.deepEqual(decodeSockaddr(storage), {
+    host: "fe80:0000:0000:0000:5054:00ff:fe12:3456",
+    port: 1234,
+  });
+  assert.throws(() => encodeSockaddrIb("192.0.2.1", 1), /"192.0.2.1" is no GID/);
+  assert.throws(() => encodeSockaddrIb("fe80::1", -1), /Port -1/);
+});
+
 Deno.test("decodeSockaddr() takes any bytes: fields or a RangeError", () => {
-  const family = fc.constantFrom(0, AF_INET, AF_INET6, 1);
-  fc.assert(fc.property(family, fc.uint8Array({ maxLength: 40 }), (first, bytes) => {
+  const family = fc.constantFrom(0, AF_INET, AF_INET6, AF_IB, 1);
+  fc.assert(fc.property(family, fc.uint8Array({ maxLength: 60 }), (first, bytes) => {
     if (bytes.length > 1) bytes.set([first, 0]);
     try {
       const { port } = decodeSockaddr(bytes);

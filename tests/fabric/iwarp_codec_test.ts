@@ -159,10 +159,15 @@ Deno.test("wantsCrc(): auto asks for CRCs unless both ends are on loopback", () 
   );
 });
 
+/** Memory that a peer calls (`high`, `low`) of key `rkey`. */
+function remote(rkey: number, at: number, length: number, high: number, low: number) {
+  return { at, length, access: "remote", lkey: 0, rkey, address: { high, low } } as const;
+}
+
 Deno.test("TaggedMemory.locate(): only what lies wholly inside, however the 64 bits wrap", () => {
   const memory = new TaggedMemory();
   const at = 3 * 2 ** 32;
-  memory.expose({ at, length: 2 ** 33, rkey: 7, address: { high: 0x100, low: 0xffff_fff0 } });
+  memory.expose(remote(7, at, 2 ** 33, 0x100, 0xffff_fff0));
   assert.equal(memory.locate(7, 0x100, 0xffff_fff0, 1), at);
   assert.equal(memory.locate(7, 0x101, 0, 1), at + 16);
   assert.equal(memory.locate(7, 0x102, 0xffff_ffef, 1), at + 2 ** 33 - 1);
@@ -173,7 +178,7 @@ Deno.test("TaggedMemory.locate(): only what lies wholly inside, however the 64 b
   assert.equal(memory.locate(7, 0xffff_ffff, 0xffff_ffff, 1), OUT_OF_BOUNDS);
   assert.equal(memory.locate(8, 0x100, 0xffff_fff0, 1), UNKNOWN_STAG);
   assert.equal(memory.locate(0, 0x100, 0xffff_fff0, 1), UNKNOWN_STAG);
-  assert.throws(() => memory.expose({ at, length: 1, rkey: 0, address: { high: 0, low: 0 } }));
+  assert.throws(() => memory.expose(remote(0, at, 1, 0, 0)));
 });
 
 Deno.test("TaggedMemory keeps and forgets the right ranges", () => {
@@ -183,7 +188,7 @@ Deno.test("TaggedMemory keeps and forgets the right ranges", () => {
     const memory = new TaggedMemory();
     const model = new Set<number>();
     for (const [rkey, isAdding] of steps) {
-      if (isAdding) memory.expose({ at: rkey, length: 8, rkey, address: { high: 1, low: 0 } });
+      if (isAdding) memory.expose(remote(rkey, rkey, 8, 1, 0));
       else assert.equal(memory.invalidate(rkey), model.has(rkey));
       if (isAdding) model.add(rkey);
       else model.delete(rkey);
@@ -196,8 +201,9 @@ Deno.test("TaggedMemory keeps and forgets the right ranges", () => {
 
 Deno.test("RegistrationKeys gives distinct keys and addresses that are no native ones", () => {
   const keys = new RegistrationKeys();
-  const given = Array.from({ length: 1000 }, () => keys.register(4096, 8));
+  const given = Array.from({ length: 1000 }, () => keys.register(4096, 8, "remote"));
   assert.equal(new Set(given.map((memory) => memory.rkey)).size, 1000);
+  assert.equal(keys.register(4096, 8, "local").rkey, 0);
   for (const { rkey, address } of given) {
     assert.notEqual(rkey, 0);
     assert.ok(address.high >= 0x100 && address.low === 0);

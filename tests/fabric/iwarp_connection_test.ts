@@ -19,7 +19,7 @@ class GuardedRange {
   constructor(private readonly rig: IwarpRig, end: End, readonly length: number) {
     this.start = rig.memory.allocate(length + 2 * GUARD_BYTES, "guarded range");
     rig.arena.u8.fill(GUARD, this.start, this.start + length + 2 * GUARD_BYTES);
-    this.memory = rig.fabric().register(end.ticket, this.start + GUARD_BYTES, length);
+    this.memory = rig.fabric().register(end.ticket, this.start + GUARD_BYTES, length, "remote");
     end.connection.expose(this.memory);
   }
 

@@ -15,7 +15,7 @@ import {
   untaggedFrame,
   words,
 } from "./iwarp_frames.ts";
-import { type End, IwarpRig } from "./iwarp_rig.ts";
+import { type End, IwarpRig, QUEUE_LIMITS } from "./iwarp_rig.ts";
 import { MPA_CRC, rawClient, readBytes, writeBytes } from "./raw_peer.ts";
 
 const EXPOSED_BYTES = 8192;
@@ -214,7 +214,7 @@ const CASES: readonly Case[] = [
 async function victim(rig: IwarpRig, flags: number) {
   const { promise, resolve } = Promise.withResolvers<End>();
   const listener = rig.fabric("off").listen("127.0.0.1", 0, (request) => {
-    request.accept(request.privateData, (outcome) => {
+    request.accept(request.privateData, QUEUE_LIMITS, (outcome) => {
       const limits = { postsMax: 16, receiveBytesMax: 131_072 };
       if ("ticket" in outcome) resolve(rig.adopt(outcome.ticket, limits));
     });
@@ -224,7 +224,7 @@ async function victim(rig: IwarpRig, flags: number) {
   listener.close();
   const start = rig.memory.allocate(EXPOSED_BYTES + 2 * GUARD_BYTES, "exposed");
   rig.arena.u8.fill(GUARD, start, start + EXPOSED_BYTES + 2 * GUARD_BYTES);
-  const memory = rig.fabric().register(end.ticket, start + GUARD_BYTES, EXPOSED_BYTES);
+  const memory = rig.fabric().register(end.ticket, start + GUARD_BYTES, EXPOSED_BYTES, "remote");
   end.connection.expose(memory);
   const checkGuards = () => {
     for (const from of [start, start + GUARD_BYTES + EXPOSED_BYTES]) {

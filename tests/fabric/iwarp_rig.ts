@@ -18,6 +18,8 @@ import { REJECTION_NAMES } from "../../src/fabric/iwarp/rejection.ts";
 
 const ARENA_BYTES = 2 ** 34;
 const WAIT_MS = 10_000;
+/** Sockets have no queue to size. */
+export const QUEUE_LIMITS = { sendsMax: 0, receivesMax: 0 };
 const LIMITS = { postsMax: 4096, receiveBytesMax: 1024 * 1024 };
 
 /** What happened on a connection, as text lines such as `immediate 7`. */
@@ -121,7 +123,7 @@ export class IwarpRig implements AsyncDisposable {
   /** Listens on loopback and accepts everybody; ends come through `onEnd`. */
   serve(fabric: IwarpFabric, onEnd: (end: End) => void, address = "127.0.0.1"): FabricListener {
     return fabric.listen(address, 0, (request) => {
-      request.accept(new Uint8Array(56), (outcome) => {
+      request.accept(new Uint8Array(56), QUEUE_LIMITS, (outcome) => {
         if ("ticket" in outcome) onEnd(this.adopt(outcome.ticket));
       });
     });
@@ -162,7 +164,8 @@ export function connect(
   privateData: Uint8Array = new Uint8Array(56),
   timeoutMs = 5_000,
 ): Promise<ConnectOutcome> {
-  const target = { source: undefined, destination, port, privateData, timeoutMs };
+  const limits = QUEUE_LIMITS;
+  const target = { source: undefined, destination, port, privateData, limits, timeoutMs };
   return new Promise((resolve) => void fabric.connect(target, resolve));
 }
 

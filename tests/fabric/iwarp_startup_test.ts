@@ -4,7 +4,7 @@ import { ERRNO, SystemError } from "../../src/ffi/errno.ts";
 import type { ConnectOutcome } from "../../src/fabric/fabric.ts";
 import { HALF_OPEN_MAX } from "../../src/fabric/iwarp/limits.ts";
 import { concat, mpaFrame, REPLY_KEY, REQUEST_KEY, words } from "./iwarp_frames.ts";
-import { connect, type End, IwarpRig, nextRequest, waitFor } from "./iwarp_rig.ts";
+import { connect, type End, IwarpRig, nextRequest, QUEUE_LIMITS, waitFor } from "./iwarp_rig.ts";
 import { readBytes, writeBytes } from "./raw_peer.ts";
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
@@ -17,8 +17,8 @@ Deno.test("iwarp start-up: private data and addresses arrive on both sides", asy
   assert.deepEqual(seen.privateData, bytes(1, 2, 3));
   assert.equal(seen.localAddress, "tcp:127.0.0.1");
   assert.equal(seen.remoteAddress, "tcp:127.0.0.1");
-  const accepted = Promise.withResolvers<Parameters<Parameters<typeof seen.accept>[1]>[0]>();
-  seen.accept(bytes(9, 8), accepted.resolve);
+  const accepted = Promise.withResolvers<Parameters<Parameters<typeof seen.accept>[2]>[0]>();
+  seen.accept(bytes(9, 8), QUEUE_LIMITS, accepted.resolve);
   const outcome = await connecting;
   if (outcome.kind !== "established") throw new Error(outcome.kind);
   assert.deepEqual(outcome.privateData, bytes(9, 8));
@@ -78,7 +78,12 @@ Deno.test("iwarp start-up: the source address is the one that was asked for", as
   await using rig = new IwarpRig();
   const { promise, resolve } = Promise.withResolvers<End>();
   const listener = rig.serve(rig.fabric(), resolve);
-  const target = { destination: "127.0.0.1", port: listener.port, timeoutMs: 5000 };
+  const target = {
+    destination: "127.0.0.1",
+    port: listener.port,
+    limits: QUEUE_LIMITS,
+    timeoutMs: 5000,
+  };
   const outcome = await new Promise<ConnectOutcome>((done) =>
     void rig.fabric().connect({ ...target, source: "127.0.0.9", privateData: bytes() }, done)
   );
@@ -231,7 +236,7 @@ Deno.test("iwarp start-up: a cancelled attempt says nothing and leaves nothing",
   const outcomes: ConnectOutcome[] = [];
   for (const delayMs of [0, 30]) {
     const attempt = rig.fabric().connect(
-      { ...target, privateData: bytes(), timeoutMs: 5000 },
+      { ...target, privateData: bytes(), limits: QUEUE_LIMITS, timeoutMs: 5000 },
       (outcome) => outcomes.push(outcome),
     );
     // Without the wait it is called off before there is a socket.

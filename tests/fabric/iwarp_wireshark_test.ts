@@ -12,7 +12,7 @@ const WRITES = 20;
 async function talk(rig: IwarpRig, client: End, server: End): Promise<void> {
   const at = rig.memory.allocate(2 ** 20, "source");
   const target = rig.memory.allocate(2 ** 20, "target");
-  const memory = rig.fabric().register(server.ticket, target, 2 ** 20);
+  const memory = rig.fabric().register(server.ticket, target, 2 ** 20, "remote");
   server.connection.expose(memory);
   const { rkey, address } = memory;
   for (let i = 0; i < WRITES; i++) {

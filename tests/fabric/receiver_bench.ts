@@ -21,6 +21,8 @@ const ARENA_BYTES = EXPOSED_AT + EXPOSED_BYTES + GUARD_BYTES;
 export const EXPOSED = {
   at: EXPOSED_AT,
   length: EXPOSED_BYTES,
+  access: "remote",
+  lkey: 0,
   rkey: 0xfeed_beef,
   address: { high: 0x100, low: 0xffff_0000 },
 } as const;

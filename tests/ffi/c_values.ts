@@ -23,10 +23,12 @@ const HEADERS = [
 /**
  * The value of each C expression. A macro that the headers do not have (they may be older than the
  * kernel) is left out; any other unknown name is an error of the compiler, which this throws.
+ * @param moreHeaders headers of other packages, as in `#include <…>`
  */
 export async function evaluateC(
   gcc: string,
   expressions: readonly string[],
+  moreHeaders: readonly string[] = [],
 ): Promise<Map<string, number>> {
   const prints = expressions.map((expression, index) => {
     const print = `printf("${index} %lld\\n", (long long)(${expression}));`;
@@ -34,7 +36,7 @@ export async function evaluateC(
       ? `#ifdef ${expression}\n  ${print}\n#endif`
       : `  ${print}`;
   });
-  const includes = HEADERS.map((name) => `#include <${name}>`);
+  const includes = [...HEADERS, ...moreHeaders].map((name) => `#include <${name}>`);
   const source = ["#define _GNU_SOURCE", ...includes, "int main(void) {", ...prints, "}", ""];
   await using directory = await temporaryDirectory();
   const program = `${directory.path}/values`;

@@ -52,6 +52,8 @@ const SQE_FIELDS = {
   OP_FLAGS: "rw_flags",
   USER_DATA_LOW: "user_data",
   USER_DATA_HIGH: "offsetof(struct io_uring_sqe, user_data) / 4 + 1",
+  COMMAND_OPERATION: "cmd_op",
+  COMMAND: "cmd",
 };
 
 const PARAMS_FIELDS = {

@@ -6,7 +6,7 @@ import { ArenaAllocator, reserveArena } from "../../src/ring/arena.ts";
 import { ControlLoop } from "../../src/ring/control_loop.ts";
 import { CONTROL_RING_ENTRIES, MAILBOX_BYTES } from "../../src/ring/limits.ts";
 import { MailboxWriter } from "../../src/ring/mailbox.ts";
-import { OP, SETUP } from "../../src/ring/opcodes.ts";
+import { OP, SETUP, SQE } from "../../src/ring/opcodes.ts";
 import type { ReactorSetup } from "../../src/ring/reactor.ts";
 import { Ring } from "../../src/ring/ring.ts";
 
@@ -108,6 +108,27 @@ Deno.test("a ring: a handler may prepare, and may throw, without losing completi
   assert.deepEqual(seen, [1, 2, 3]);
   ring.close();
 });
+
+for (const [name, flags] of [["64", 0], ["128", SETUP.SQE128]] as const) {
+  Deno.test(`a ring of ${name}-byte entries: nothing is left in an entry of its last use`, () => {
+    const ring = new Ring(4, SETUP.SINGLE_ISSUER | flags);
+    const seen: number[] = [];
+    const id = ring.addHandler({ onCompletion: (_tag, argument) => seen.push(argument) });
+    const places = new Set<number>();
+    for (let i = 0; i < 12; i++) {
+      const at = ring.prepare(OP.NOP, -1, 0, 0, 0, id, 0, i);
+      places.add(at);
+      const payload = ring.sqe.subarray(at + SQE.COMMAND, at + SQE.WORDS);
+      assert.deepEqual([...payload], [0, 0, 0, 0]);
+      payload.fill(-1);
+      ring.submitAndWait(1);
+      ring.dispatch();
+    }
+    assert.deepEqual([...places], [0, 1, 2, 3].map((index) => index * Number(name) / 4));
+    assert.deepEqual(seen, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    ring.close();
+  });
+}
 
 Deno.test("a ring: handler ids are used again, completions of a removed one are dropped", () => {
   const ring = new Ring(8, SETUP.SINGLE_ISSUER | SETUP.DEFER_TASKRUN | SETUP.COOP_TASKRUN);

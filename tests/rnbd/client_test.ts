@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ADMIN_QUEUE_MAX } from "../../src/rnbd/limits.ts";
 import { AdminQueue } from "../../src/rnbd/client/admin_queue.ts";
+import type { DeviceFailure } from "../../src/rnbd/client/device.ts";
 import { RnbdClientRig } from "./harness/client_rig.ts";
 
 const EPERM = 1;
@@ -40,6 +41,7 @@ Deno.test("the geometry of a device is what OPEN_RSP and the session say", () =>
     maxDiscardBytes: 1024 * 512,
     maxWriteZeroesBytes: 256 * 512,
     discardGranularityBytes: 4096,
+    discardAlignmentBytes: 0,
     secureErase: false,
     readOnly: true,
     writeCache: true,
@@ -312,4 +314,41 @@ Deno.test("the admin queue is bounded, and without a lane it fails at once", () 
   for (let i = 0; i < ADMIN_QUEUE_MAX + 3; i++) rig.client.addDevice(`${i}`, "rw");
   const refused = rig.failures.filter((failure) => failure.errno === 105);
   assert.equal(refused.length, 1, "two are on their way, the queue holds its fill");
+});
+
+Deno.test("refresh: another OPEN of the open name, whose size reaches every reactor", () => {
+  const rig = new RnbdClientRig();
+  rig.greet();
+  const device = rig.openDevice("disk", 3);
+  const outcomes: (DeviceFailure | undefined)[] = [];
+  rig.client.refreshDevice(device, (failure) => outcomes.push(failure));
+  const request = rig.next();
+  assert.equal(request.type, "OPEN");
+  rig.answerOpen(request, { deviceId: 3, sizeSectors: 8192 });
+  assert.ok(outcomes.length === 1 && outcomes[0] === undefined);
+  assert.equal(device.geometry!.sizeBytes, 8192 * 512);
+  for (const reactor of rig.rtrs.reactors) {
+    assert.equal(reactor.of("setDevice").at(-1)!.geometry.sizeBytes, 8192 * 512);
+  }
+  assert.equal(rig.events.at(-1), `resized disk ${8192 * 512}`);
+  rig.client.refreshDevice(device, (failure) => outcomes.push(failure));
+  rig.answer(rig.next(), 2);
+  assert.equal(outcomes[1]?.errno, 2);
+  assert.equal(device.geometry!.sizeBytes, 8192 * 512, "a refusal changes nothing");
+  assert.equal(device.state, "open");
+});
+
+Deno.test("reopen: closed at the server, then opened anew under another id", () => {
+  const rig = new RnbdClientRig();
+  rig.greet();
+  const device = rig.openDevice("disk", 3);
+  rig.client.reopenDevice(device);
+  assert.equal(device.state, "closed");
+  const close = rig.next();
+  assert.deepEqual([close.type, close.deviceId], ["CLOSE", 3]);
+  rig.assertQuiet();
+  rig.answer(close);
+  rig.answerOpen(rig.next(), { deviceId: 4 });
+  assert.deepEqual([device.state, device.deviceId], ["open", 4]);
+  assert.deepEqual(rig.events.slice(-3), ["open disk", "closed disk", "open disk"]);
 });

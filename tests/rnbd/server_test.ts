@@ -278,3 +278,17 @@ Deno.test("two clients that open one disk at the same time: one gets it for writ
   assert.equal(b.openAnswer(), 0);
   assert.equal(a.openAnswer(), -EPERM);
 });
+
+Deno.test("OPEN of an open name tells the disk's size of now, once the reactors know it", () => {
+  const rig = new RnbdServerRig();
+  const client = rig.client();
+  client.open("disk", RW);
+  const first = client.lastOpen!;
+  rig.sizes.set("disk", first.sizeSectors * 512 * 2);
+  assert.equal(client.open("disk", RW), 0);
+  assert.equal(client.lastOpen!.sizeSectors, first.sizeSectors * 2);
+  for (const reactor of rig.rtrs.reactors) assert.equal(reactor.of("refreshDevice").length, 1);
+  assert.equal(rig.log.at(-1), "resized disk");
+  assert.equal(client.open("disk", RW), 0);
+  assert.equal(rig.rtrs.reactors[0]!.of("refreshDevice").length, 1, "nothing changed since");
+});

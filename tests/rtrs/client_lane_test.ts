@@ -33,6 +33,8 @@ const REGIONS = [
 const MEMORY = {
   at: SETUP.buffersAt,
   length: SETUP.permits * SETUP.bufferBytes,
+  access: "remote" as const,
+  lkey: 0,
   rkey: 0x5502,
   address: { high: 0x7eff, low: 0xffff_f000 },
 };
@@ -56,7 +58,7 @@ class Rig implements ClientLaneUser {
     const connection = new ClientConnection(this.lane, 9, cid);
     const fabric = new FakeConnection(connection);
     connection.bind(fabric);
-    connection.expose([MEMORY]);
+    connection.expose(MEMORY);
     this.lane.attach(connection);
     connection.open({ ...PATH, ...path });
     return { connection, fabric };

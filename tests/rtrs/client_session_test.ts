@@ -22,7 +22,7 @@ Deno.test("set-up: the connections one after the other, INFO, then the reactors"
   const expected = vector("info_req");
   expected.set(new TextEncoder().encode("clt@srv\0\0"), 2);
   assert.deepEqual(rig.memory.arena.u8.slice(first, first + firstLength), expected);
-  assert.equal(service.exposed.length, 1);
+  assert.deepEqual(service.exposed.map(({ access }) => access), ["remote", "local"]);
   assert.deepEqual(rig.events, []);
 
   rig.sendInfo();

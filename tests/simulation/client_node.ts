@@ -265,6 +265,8 @@ export class ClientNode {
       },
       onDeviceClosed: (device: ClientDevice, failure: DeviceFailure) =>
         log(`${name}: ${device.devicePath} is closed: ${failure.reason}`),
+      onDeviceResized: (device: ClientDevice) =>
+        log(`${name}: ${device.devicePath} has ${device.geometry!.sizeBytes} bytes`),
       onDeviceFailed: (device: ClientDevice, failure: DeviceFailure) =>
         log(`${name}: ${device.devicePath} failed: ${failure.reason}`),
       onSession: (isConnected: boolean, failure: FabricFailure | undefined) => {

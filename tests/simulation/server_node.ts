@@ -76,6 +76,7 @@ export class ServerNode {
       shape.maxIoBytes,
       {
         open: (_sessname, devicePath, _mode, done) => this.open(devicePath, shape.reactors, done),
+        currentSizeBytes: (ticket) => ticket.geometry.sizeBytes,
         close: (tickets) => void (this.openTickets -= tickets.length),
       },
       controls,
@@ -163,6 +164,8 @@ export class ServerNode {
         parts.log(`server opens ${device.mappingPath} ${device.mode} for ${session.sessname}`);
         this.checkWriters(device.mappingPath);
       },
+      onResized: (session: ServerSession, device: { mappingPath: string }) =>
+        parts.log(`${session.sessname}: ${device.mappingPath} has another size`),
       onClosed: (session: ServerSession, device: { mappingPath: string }) =>
         parts.log(`server closes ${device.mappingPath} of ${session.sessname}`),
       onOpenRefused: (session: ServerSession, path: string, errno: number, reason: string) =>

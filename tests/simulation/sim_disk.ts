@@ -235,6 +235,10 @@ class SimDiskQueue implements BackendQueue {
     return -1;
   }
 
+  refreshSize(): boolean {
+    return false;
+  }
+
   close(): void {
     if (!this.isOpen) throw new Error("A disk queue was closed twice");
     if (this.inflight > 0) {

@@ -31,6 +31,8 @@ export interface StartOptions {
   readonly name: string;
   /** More arguments after `--config FILE`. */
   readonly args?: readonly string[];
+  /** How much longer than usual starting and stopping may take; for emulated machines. */
+  readonly patience?: number;
 }
 
 /** A running program; `await using` stops it in order. */
@@ -46,6 +48,7 @@ export class Appliance implements AsyncDisposable {
     readonly configFile: string,
     /** Path of the control socket. */
     readonly controlSocket: string,
+    private readonly patience: number,
   ) {
     const collect = async (stream: ReadableStream<Uint8Array>, add: (text: string) => void) => {
       const decoder = new TextDecoder();
@@ -70,10 +73,11 @@ export class Appliance implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     const runtimeDir = /^runtime_dir = "(.*)"$/m.exec(options.config)?.[1];
-    const started = new Appliance(child, configFile, `${runtimeDir}/control.sock`);
+    const patience = options.patience ?? 1;
+    const started = new Appliance(child, configFile, `${runtimeDir}/control.sock`, patience);
     try {
       const hasDecided = () => started.exited !== undefined || started.isReady;
-      await waitFor(hasDecided, READY_TIMEOUT_MS, `${options.name} to say ready`);
+      await waitFor(hasDecided, READY_TIMEOUT_MS * patience, `${options.name} to say ready`);
       if (!started.isReady) throw new Error(`${options.name} ended with ${started.exited?.code}`);
     } catch (error) {
       await started.kill("SIGKILL");
@@ -135,17 +139,18 @@ export class Appliance implements AsyncDisposable {
     return this.exited!;
   }
 
-  /** SIGTERM. @throws when it is not gone in 15 s (it is killed then) or fails */
+  /** SIGTERM. @throws when it is not gone in 15 s times `patience` (it is killed then) or fails */
   async stop(): Promise<void> {
     if (this.exited !== undefined) return;
     const late = Symbol();
+    const timeoutMs = STOP_TIMEOUT_MS * this.patience;
     const outcome = await Promise.race([
       this.kill("SIGTERM"),
-      sleepUnreferenced(STOP_TIMEOUT_MS).then(() => late),
+      sleepUnreferenced(timeoutMs).then(() => late),
     ]);
     if (outcome === late) {
       await this.kill("SIGKILL");
-      throw new Error(`Not gone ${STOP_TIMEOUT_MS} ms after SIGTERM; stderr:\n${this.err}`);
+      throw new Error(`Not gone ${timeoutMs} ms after SIGTERM; stderr:\n${this.err}`);
     }
     if (this.exited!.code !== 0) {
       throw new Error(`Exit code ${this.exited!.code} after SIGTERM; stderr:\n${this.err}`);

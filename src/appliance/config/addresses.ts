@@ -1,6 +1,6 @@
-/** Which of the addresses that exist can be used in this version. */
+/** Addresses and paths as the config file, the command line and the control API take them. */
 import { isIP } from "node:net";
-import { AddressError, type FabricAddress, parseAddress, parsePath } from "../../fabric/address.ts";
+import { AddressError, parseAddress, parsePath } from "../../fabric/address.ts";
 import { textProblem } from "./names.ts";
 
 /** Two IPv6 addresses with prefixes, brackets and a comma fit three times. */
@@ -8,7 +8,7 @@ const ADDRESS_BYTES_MAX = 400;
 
 /** @returns null when `address` is one to listen on, else what is wrong and what would be right */
 export function addressProblem(address: string): string | null {
-  return firstProblem(address, () => [parseAddress(address)]);
+  return firstProblem(address, parseAddress);
 }
 
 /**
@@ -16,25 +16,31 @@ export function addressProblem(address: string): string | null {
  * @returns null when it can be used, else what is wrong and what would be right
  */
 export function pathProblem(path: string): string | null {
-  return firstProblem(path, () => {
-    const { source, destination } = parsePath(path);
-    return source === undefined ? [destination] : [source, destination];
-  });
+  return firstProblem(path, parsePath);
 }
 
-function firstProblem(written: string, parse: () => readonly FabricAddress[]): string | null {
+/**
+ * Whether an address that {@link addressProblem} accepts is reached by RDMA (`ip:`, `gid:`) and
+ * not by the built-in carrier.
+ */
+export function isRdmaAddress(address: string): boolean {
+  return parseAddress(address).kind !== "tcp";
+}
+
+function firstProblem(written: string, parse: (text: string) => unknown): string | null {
   const problem = textProblem(written, ADDRESS_BYTES_MAX);
   if (problem !== null) return problem;
   const subject = JSON.stringify(written);
-  if (isIP(written) !== 0) return `${subject} names no carrier; write "tcp:${written}"`;
+  if (isIP(written) !== 0) {
+    return `${subject} names no carrier; write "ip:${written}" for RDMA, or "tcp:${written}" for ` +
+      "the built-in carrier";
+  }
   try {
-    const address = parse().find(({ kind }) => kind !== "tcp");
-    if (address === undefined) return null;
-    return `${subject} needs RDMA verbs, which this version does not have yet; use the built-in ` +
-      'carrier, "tcp:…"';
+    parse(written);
+    return null;
   } catch (error) {
     if (!(error instanceof AddressError)) throw error;
-    if (/^tcp:.*[\]\d]:\d+$/.test(written) && !written.includes("::")) {
+    if (/^(tcp|ip):.*[\]\d]:\d+$/.test(written) && !written.includes("::")) {
       return `${subject} holds a port; write the address alone, the port has a key of its own`;
     }
     return error.message;

@@ -37,7 +37,7 @@ export interface ExportConfig {
 
 /** `[server]` */
 export interface ServerConfig {
-  /** `tcp:…` or `ip:…`. */
+  /** `tcp:…` (built-in carrier), `ip:…` or `gid:…` (RDMA). */
   readonly listen: readonly string[];
   readonly port: number;
   readonly devSearchPath: string;
@@ -48,6 +48,8 @@ export interface ServerConfig {
   readonly heartbeatMissedMax: number;
   /** CRC32C on the TCP carrier: `auto` is off on loopback, on elsewhere. */
   readonly crc: "auto" | "on" | "off";
+  /** RDMA listeners: a client's access to a chunk ends with each request. */
+  readonly alwaysInvalidate: boolean;
   readonly exports: readonly ExportConfig[];
 }
 

@@ -11,7 +11,7 @@ export class Complaint {
 
 /** One key of a table. */
 export interface Key<Value> {
-  /** "string", "integer", "size", "list of strings" or "choice". */
+  /** "string", "integer", "boolean", "size", "list of strings" or "choice". */
   readonly type: string;
   /** Unit of an integer, null when it has none. */
   readonly unit: string | null;
@@ -95,6 +95,21 @@ export function integer(
         return new Complaint(`${value} is out of range; use ${allowed}`);
       }
       return Number(value);
+    },
+  };
+}
+
+/** true or false. */
+export function flag(options: Common<boolean>): Key<boolean> {
+  const allowed = "true or false";
+  return {
+    type: "boolean",
+    unit: null,
+    allowed,
+    ...common(options, (value) => String(value)),
+    read(value) {
+      if (typeof value === "boolean") return value;
+      return new Complaint(`${describeType(value)} is no boolean; use ${allowed}`);
     },
   };
 }

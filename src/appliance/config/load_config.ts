@@ -161,6 +161,7 @@ function serverConfig(
     heartbeatIntervalMs: values.heartbeat_interval_ms,
     heartbeatMissedMax: values.heartbeat_missed_max,
     crc: values.crc,
+    alwaysInvalidate: values.always_invalidate,
     exports: exports.map((table) => exportConfig(table.values)),
   };
 }

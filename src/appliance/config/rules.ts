@@ -1,6 +1,7 @@
 /** Rules about several keys together. Each looks only at values that are good by themselves. */
 import { IMMEDIATE_PAYLOAD_BITS } from "../../rtrs/constants.ts";
 import { HEADER_AREA_BYTES } from "../../rtrs/limits.ts";
+import { isRdmaAddress } from "./addresses.ts";
 import { nearestWord } from "./did_you_mean.ts";
 import type { Key } from "./keys.ts";
 import { defaultMappingName, mappingNameProblem, normalDevicePath } from "./names.ts";
@@ -35,7 +36,10 @@ class Rules {
   constructor(private readonly tables: ReadTables, private readonly problems: ProblemList) {}
 
   apply(): void {
-    if (this.tables.server !== undefined) this.server(this.tables.server);
+    if (this.tables.server !== undefined) {
+      this.chunks(this.tables.server);
+      this.invalidation(this.tables.server);
+    }
     for (const table of this.tables.exports) this.serverExport(table);
     this.exportRepetitions();
     this.memoryExports();
@@ -58,7 +62,7 @@ class Rules {
   }
 
   /** protocol: a chunk's number and an offset in it share the 28 bits of an immediate. */
-  private server(table: Read<typeof SERVER>): void {
+  private chunks(table: Read<typeof SERVER>): void {
     if (!this.isGood(table, "queue_depth", "max_io_size")) return;
     const { queue_depth, max_io_size } = table.values;
     const at = [...table.path, table.given.includes("max_io_size") ? "max_io_size" : "queue_depth"];
@@ -72,6 +76,15 @@ class Rules {
       `together exceed what one RTRS message can address; use ${smaller}queue_depth of at ` +
       `most ${deepest}`;
     this.problems.value(at, message);
+  }
+
+  private invalidation(table: Read<typeof SERVER>): void {
+    if (!this.isGood(table, "always_invalidate", "listen")) return;
+    const { always_invalidate, listen } = table.values;
+    if (!always_invalidate || listen.some(isRdmaAddress)) return;
+    const message = "true has no meaning without an RDMA listener; remove it, or listen on an " +
+      '"ip:…" or "gid:…" address';
+    this.problems.value([...table.path, "always_invalidate"], message);
   }
 
   private serverExport(table: Read<typeof SERVER_EXPORT>): void {
@@ -152,10 +165,6 @@ class Rules {
 
   private mapping(table: Read<typeof MAPPING>): void {
     const { path, values } = table;
-    if (this.isGood(table, "expose") && values.expose === "ublk") {
-      const message = '"ublk" is not in this version yet; use "nbd" or "auto"';
-      this.problems.value([...path, "expose"], message);
-    }
     if (!this.isGood(table, "sessname")) return;
     const sessions = this.tables.sessions.filter((session) => this.isGood(session, "sessname"));
     const names = sessions.map((session) => session.values.sessname);

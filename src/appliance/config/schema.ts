@@ -4,8 +4,8 @@
  */
 import { addressProblem, pathProblem } from "./addresses.ts";
 import { defaultRuntimeDir } from "./environment.ts";
-import { choice, integer, type Key, numberChoice, optionalChoice, optionalSize } from "./keys.ts";
-import { optionalText, size, text, texts } from "./keys.ts";
+import { choice, flag, integer, type Key, numberChoice, optionalChoice } from "./keys.ts";
+import { optionalSize, optionalText, size, text, texts } from "./keys.ts";
 import { NAME_BYTES_MAX } from "./limits.ts";
 import { absolutePathProblem, devicePathProblem, runtimeDirProblem } from "./names.ts";
 import { searchPathProblem, sessnameProblem, textProblem } from "./names.ts";
@@ -41,7 +41,7 @@ const heartbeatKeys = {
   }),
   crc: choice({
     doc: "CRC32C over every frame of the TCP carrier. auto: off on loopback, else on. It is used " +
-      "when either end asks for it.",
+      "when either end asks for it. RDMA has its own and ignores this.",
     words: ["auto", "on", "off"],
     fallback: "auto",
   }),
@@ -71,7 +71,7 @@ export const NODE = {
         "else `/tmp/rnbd-appliance-UID`",
     }),
     dev_dir: text({
-      doc: "Folder for the names of mapped block devices.",
+      doc: "Folder for the names of mapped block devices: links to what the kernel calls them.",
       allowed: "an absolute path",
       problem: absolutePathProblem,
       fallback: "/dev/rnbd",
@@ -108,9 +108,10 @@ export const SERVER = {
   doc: "Serves devices to RNBD clients. Without this table there is no server.",
   keys: {
     listen: texts({
-      doc: "Addresses to listen on. The prefix names the carrier: `tcp:` is RDMA framing over " +
-        "TCP, built in.",
-      allowed: 'a list of addresses such as ["tcp:192.0.2.1"]',
+      doc: "Addresses to listen on. The prefix names the carrier: `ip:` and `gid:` are RDMA, " +
+        "`tcp:` is RDMA framing over TCP, built in. `ip:0.0.0.0` and `ip:[::]` are all addresses " +
+        "of all RDMA devices.",
+      allowed: 'a list of addresses such as ["ip:192.0.2.1"]',
       maximum: 64,
       problem: addressProblem,
     }),
@@ -147,6 +148,13 @@ export const SERVER = {
       fallback: 128 * KIB,
     }),
     ...heartbeatKeys,
+    always_invalidate: flag({
+      doc: "On RDMA listeners: a client's access to a chunk of memory ends with each request, so " +
+        "that a client that is broken or hostile cannot write to it later. It costs time, and " +
+        "the kernel's server does it unless told otherwise. Here it is off unless asked for; " +
+        "`tcp:` listeners have no use for it.",
+      fallback: false,
+    }),
   },
 } as const;
 
@@ -210,8 +218,9 @@ export const SESSION = {
       problem: sessnameProblem,
     }),
     paths: texts({
-      doc: 'Where the server is: "destination" or "source,destination". One path for now.',
-      allowed: 'a list with one path such as ["tcp:192.0.2.1"]',
+      doc: 'Where the server is: "destination" or "source,destination". `ip:` and `gid:` are ' +
+        "RDMA, `tcp:` is the built-in carrier. One path for now.",
+      allowed: 'a list with one path such as ["ip:192.0.2.1"]',
       maximum: 128,
       problem: pathProblem,
     }),
@@ -284,9 +293,9 @@ export const MAPPING = {
       fallback: "rw",
     }),
     expose: choice({
-      doc: "nbd: on the Unix socket runtime_dir/nbd/NAME.sock; ublk: as a block device (not in " +
-        "this version); auto: the best that there is, which is nbd in this version.",
-      words: ["auto", "nbd", "ublk"],
+      doc: "ublk: as the block device dev_dir/NAME; nbd: on the Unix socket " +
+        "runtime_dir/nbd/NAME.sock; auto: ublk where the machine has it and lets us, else nbd.",
+      words: ["auto", "ublk", "nbd"],
       fallback: "auto",
     }),
   },

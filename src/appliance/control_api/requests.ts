@@ -1,5 +1,12 @@
 /** Request bodies of the control API, checked before anything acts on them. */
-import type { BenchRequest, MapRequest, VerifyRequest } from "../appliance_api.ts";
+import type {
+  BenchRequest,
+  MapRequest,
+  PathRequest,
+  RemapRequest,
+  ResizeRequest,
+  VerifyRequest,
+} from "../appliance_api.ts";
 import { pathProblem } from "../config/addresses.ts";
 import { devicePathProblem, mappingNameProblem, sessnameProblem } from "../config/names.ts";
 import { ApiFailure } from "./failure.ts";
@@ -28,14 +35,10 @@ export function readMapRequest(body: unknown, runtimeDir: string): MapRequest {
   const sessname = fields.text("sessname", sessnameProblem);
   const device_path = fields.text("device_path", devicePathProblem);
   const access_mode = fields.optionalChoice("access_mode", ["ro", "rw", "migration"]);
-  const expose = fields.optionalChoice("expose", ["auto", "nbd", "ublk"]);
+  const expose = fields.optionalChoice("expose", ["auto", "ublk", "nbd"]);
   const paths = fields.optionalTexts("paths", PATHS_MAX, pathProblem);
   const dest_port = fields.optionalInteger("dest_port", 1, 65_535);
   fields.finish();
-  if (expose === "ublk") {
-    const message = 'map: expose: "ublk" is not in this version yet; use "nbd" or "auto"';
-    throw new ApiFailure(501, message, "EOPNOTSUPP", 64);
-  }
   if (dest_port !== undefined && paths === undefined) {
     throw ApiFailure.bad("map: dest_port: says nothing without paths; give both or neither");
   }
@@ -48,6 +51,42 @@ export function readMapRequest(body: unknown, runtimeDir: string): MapRequest {
     ...(paths === undefined ? {} : { paths }),
     ...(dest_port === undefined ? {} : { dest_port }),
   };
+}
+
+/**
+ * The body of `POST /v1/mappings/NAME/remap`.
+ * @throws ApiFailure
+ */
+export function readRemapRequest(body: unknown, name: string): RemapRequest {
+  const fields = new Fields("remap", body);
+  const force = fields.flag("force");
+  fields.finish();
+  return { name, force };
+}
+
+/**
+ * The body of `POST /v1/mappings/NAME/resize`.
+ * @throws ApiFailure
+ */
+export function readResizeRequest(body: unknown, name: string): ResizeRequest {
+  const fields = new Fields("resize", body);
+  const size = fields.optionalInteger("size_bytes", SECTOR_BYTES, Number.MAX_SAFE_INTEGER);
+  fields.finish();
+  if (size === undefined) return { name };
+  if (size % SECTOR_BYTES === 0) return { name, size_bytes: size };
+  throw ApiFailure.bad(`resize: size_bytes: ${size} is no multiple of ${SECTOR_BYTES}`);
+}
+
+/**
+ * The body of `POST /v1/sessions/NAME/disconnect` and `…/reconnect`.
+ * @param verb which of the two, for messages
+ * @throws ApiFailure
+ */
+export function readPathRequest(verb: string, body: unknown, sessname: string): PathRequest {
+  const fields = new Fields(verb, body);
+  const path = fields.optionalText("path", pathProblem);
+  fields.finish();
+  return path === undefined ? { sessname } : { sessname, path };
 }
 
 /**

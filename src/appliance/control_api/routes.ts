@@ -2,15 +2,16 @@
 import type { ApplianceControl } from "../appliance_api.ts";
 import { ApiFailure } from "./failure.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
-import { readBenchRequest, readMapRequest, readVerifyRequest } from "./requests.ts";
+import { readBenchRequest, readMapRequest, readPathRequest, readRemapRequest } from "./requests.ts";
+import { readResizeRequest, readVerifyRequest } from "./requests.ts";
 
 /** One request on its way to a route. */
 export interface Call {
   /** Its `signal` fires when the client goes away, and only then: see "unstable" in deno.json. */
   readonly request: Request;
   readonly query: URLSearchParams;
-  /** Name of the mapping in the address; empty where there is none. */
-  readonly mapping: string;
+  /** Name of the mapping or session in the address; empty where there is none. */
+  readonly name: string;
   readonly runtimeDir: string;
   readonly version: string;
   /** @throws ApiFailure while the appliance is not ready */
@@ -19,7 +20,7 @@ export interface Call {
 
 interface Route {
   readonly method: string;
-  /** NAME stands for the percent-encoded name of a mapping. */
+  /** NAME stands for the percent-encoded name of a mapping or session. */
   readonly path: string;
   /** Query parameters that it knows. */
   readonly query?: readonly string[];
@@ -57,15 +58,47 @@ export const ROUTES: readonly Route[] = [
     query: ["force"],
     async answer(call) {
       const force = readForce(call.query);
-      await call.appliance().unmap(call.mapping, force);
+      await call.appliance().unmap(call.name, force);
       return new Response(null, { status: 204 });
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/mappings/NAME/remap",
+    async answer(call) {
+      const request = readRemapRequest(await readJson(call.request), call.name);
+      return Response.json(await call.appliance().remap(request));
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/mappings/NAME/resize",
+    async answer(call) {
+      const request = readResizeRequest(await readJson(call.request), call.name);
+      return Response.json(await call.appliance().resize(request));
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/sessions/NAME/disconnect",
+    async answer(call) {
+      const request = readPathRequest("disconnect", await readJson(call.request), call.name);
+      return Response.json(await call.appliance().disconnectPath(request));
+    },
+  },
+  {
+    method: "POST",
+    path: "/v1/sessions/NAME/reconnect",
+    async answer(call) {
+      const request = readPathRequest("reconnect", await readJson(call.request), call.name);
+      return Response.json(await call.appliance().reconnectPath(request));
     },
   },
   {
     method: "POST",
     path: "/v1/mappings/NAME/verify",
     async answer(call) {
-      const request = readVerifyRequest(await readJson(call.request), call.mapping);
+      const request = readVerifyRequest(await readJson(call.request), call.name);
       return Response.json(await call.appliance().verify(request, call.request.signal));
     },
   },
@@ -73,7 +106,7 @@ export const ROUTES: readonly Route[] = [
     method: "POST",
     path: "/v1/mappings/NAME/bench",
     async answer(call) {
-      const request = readBenchRequest(await readJson(call.request), call.mapping);
+      const request = readBenchRequest(await readJson(call.request), call.name);
       return Response.json(await call.appliance().bench(request, call.request.signal));
     },
   },
@@ -103,8 +136,8 @@ export async function route(
     if (found.query?.includes(name)) continue;
     throw ApiFailure.bad(`The query parameter ${JSON.stringify(name)} is unknown`);
   }
-  const mapping = decodeName(nameIn(found.path, pathname)!);
-  return await found.answer({ ...context, request, query: searchParams, mapping });
+  const name = decodeName(nameIn(found.path, pathname)!);
+  return await found.answer({ ...context, request, query: searchParams, name });
 }
 
 /** Deno gives `http+unix://HOST/PATH`; URL parsers do not know the scheme's rules. */
@@ -124,7 +157,7 @@ function decodeName(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw ApiFailure.bad(`The mapping's name ${part} is not percent-encoded UTF-8`);
+    throw ApiFailure.bad(`The name ${part} is not percent-encoded UTF-8`);
   }
 }
 

@@ -2,6 +2,7 @@
 import type { NbdTicket } from "../../nbd/ticket.ts";
 import type { ReactorSetup } from "../../ring/reactor.ts";
 import type { LaneCommand, LaneReply } from "../../rnbd/lane_commands.ts";
+import type { UblkQueueTicket } from "../../ublk/queue_ticket.ts";
 import type { LoadOutcome, LoadPlan } from "../load/load.ts";
 
 /** What a Worker is started with. */
@@ -21,6 +22,16 @@ export type ReactorCommand =
     readonly device: number;
     readonly ticket: NbdTicket;
   }
+  /** Serves a queue of a ublk device; `id` comes back in the events about it. */
+  | {
+    readonly kind: "serveUblk";
+    readonly id: number;
+    readonly session: number;
+    readonly device: number;
+    readonly ticket: UblkQueueTicket;
+  }
+  /** The disk of these queues is open, maybe on another lane than before. */
+  | { readonly kind: "bindUblk"; readonly session: number; readonly device: number }
   | {
     readonly kind: "startLoad";
     readonly id: number;
@@ -38,6 +49,8 @@ export type ReactorCommand =
 export type ReactorEvent =
   | { readonly kind: "lane"; readonly reply: LaneReply }
   | { readonly kind: "nbdClosed"; readonly device: number; readonly ticket: number }
+  | { readonly kind: "ublkOpened"; readonly id: number; readonly failure: string | null }
+  | { readonly kind: "ublkClosed"; readonly id: number }
   | { readonly kind: "loadDone"; readonly id: number; readonly outcome: LoadOutcome }
   | { readonly kind: "failed"; readonly message: string }
   | { readonly kind: "stopped" };

@@ -1,6 +1,4 @@
-/** What lives on one reactor of the appliance: lanes, NBD connections, loads. */
-import type { FabricAdopter } from "../../fabric/fabric.ts";
-import { IwarpAdopter } from "../../fabric/iwarp/iwarp_adopter.ts";
+/** What lives on one reactor of the appliance: lanes, NBD connections, ublk queues, loads. */
 import { close, shutdownSocket } from "../../ffi/libc.ts";
 import { NbdConnection } from "../../nbd/connection.ts";
 import type { Executor } from "../../ring/executor.ts";
@@ -11,19 +9,17 @@ import { LaneHost } from "../../rnbd/lane_host.ts";
 import { BenchLoad } from "../load/bench_load.ts";
 import { type Load, type LoadOutcome, planProblem } from "../load/load.ts";
 import { VerifyLoad } from "../load/verify_load.ts";
+import { makeAdopter } from "./make_adopter.ts";
 import type { ReactorCommand, ReactorEvent, ReactorWorkerSetup } from "./messages.ts";
+import type { QueueUser } from "./queue_user.ts";
 import { ThreadCounters } from "./thread_counters.ts";
-
-/** Somebody who uses a block queue, and how to make it go away. */
-interface QueueUser {
-  readonly queue: DeviceQueue;
-  stop(): void;
-}
+import { type QueueUsers, UblkQueues } from "./ublk_queues.ts";
 
 /** See the head of this file. */
 export class ReactorHost {
   private readonly lanes: LaneHost;
   private readonly counters: ThreadCounters;
+  private readonly ublk: UblkQueues;
   private readonly users = new Set<QueueUser>();
   /** Running loads by their number. */
   private readonly loads = new Map<number, QueueUser>();
@@ -41,17 +37,22 @@ export class ReactorHost {
     private readonly emit: (event: ReactorEvent) => void,
   ) {
     this.counters = new ThreadCounters(executor.arena, setup.counters);
-    const adopter: FabricAdopter = new IwarpAdopter(executor, this.counters.frameRejections.at);
     this.lanes = new LaneHost({
       arena: executor.arena,
       defer: (task) => executor.defer(task),
-      adopter,
+      adopter: makeAdopter(executor, this.counters),
       openQueue: backendOpener(executor, setup.zeroes),
       rejectionsIndex: this.counters.requestRejections.at,
       ioRejectionsIndex: this.counters.ioRejections.at,
       ioCountersIndex: this.counters.io.at,
       reply: (reply) => emit({ kind: "lane", reply }),
     }, (queue, done) => this.disconnectUsers(queue, done));
+    const users: QueueUsers = {
+      find: (session, device) => this.findQueue(session, device),
+      add: (user) => void this.users.add(user),
+      remove: (user, blockUser) => this.remove(user, blockUser),
+    };
+    this.ublk = new UblkQueues(executor, this.counters.ublk, users, emit);
   }
 
   /** Carries out a command of main. */
@@ -61,6 +62,10 @@ export class ReactorHost {
         return this.lanes.execute(command.command);
       case "serveNbd":
         return this.serveNbd(command);
+      case "serveUblk":
+        return this.ublk.serve(command);
+      case "bindUblk":
+        return this.ublk.bind(command.session, command.device);
       case "startLoad":
         return this.startLoad(command);
       case "stopLoad":
@@ -78,11 +83,17 @@ export class ReactorHost {
     this.executor.arena.f64[index] = Deno.memoryUsage().heapUsed;
   }
 
+  /** The queue of a mapped disk, unless it is going away. */
+  private findQueue(session: number, device: number): DeviceQueue | undefined {
+    const queue = this.lanes.findDevice(session, device);
+    return queue === undefined || this.draining.has(queue) ? undefined : queue;
+  }
+
   private serveNbd(command: ReactorCommand & { kind: "serveNbd" }): void {
     const { ticket, session, device } = command;
-    const queue = this.lanes.findDevice(session, device);
+    const queue = this.findQueue(session, device);
     const closed = () => this.emit({ kind: "nbdClosed", device, ticket: ticket.id });
-    if (queue === undefined || this.draining.has(queue)) {
+    if (queue === undefined) {
       shutdownSocket(ticket.fd);
       close(ticket.fd);
       return closed();
@@ -103,12 +114,10 @@ export class ReactorHost {
 
   private startLoad(command: ReactorCommand & { kind: "startLoad" }): void {
     const { id, plan } = command;
-    const queue = this.lanes.findDevice(command.session, command.device);
+    const queue = this.findQueue(command.session, command.device);
     const refuse = (reason: string) =>
       this.emit({ kind: "loadDone", id, outcome: { kind: "refused", reason } });
-    if (queue === undefined || !queue.isOpen || this.draining.has(queue)) {
-      return refuse("the device is not open");
-    }
+    if (queue === undefined || !queue.isOpen) return refuse("the device is not open");
     const problem = planProblem(plan, queue);
     if (problem !== undefined) return refuse(problem);
     let isStopped = false;

@@ -5,6 +5,8 @@ import { MAILBOX_BYTES } from "../../ring/limits.ts";
 import { MailboxWriter } from "../../ring/mailbox.ts";
 import { LaneClient } from "../../rnbd/lane_commands.ts";
 import type { LaneEvents } from "../../rtrs/lane_control.ts";
+import type { ServedQueue } from "../../ublk/host.ts";
+import type { UblkQueueTicket } from "../../ublk/queue_ticket.ts";
 import type { LoadOutcome, LoadPlan } from "../load/load.ts";
 import type { ReactorCommand, ReactorEvent, ReactorWorkerSetup } from "./messages.ts";
 import { ThreadCounters } from "./thread_counters.ts";
@@ -28,6 +30,9 @@ export class ReactorHandle {
   private readonly wakeFd: number;
   private readonly loads = new Map<number, (outcome: LoadOutcome) => void>();
   private nextLoad = 1;
+  private readonly ublkOpening = new Map<number, (failure: string | undefined) => void>();
+  private readonly ublkClosing = new Map<number, () => void>();
+  private nextUblkQueue = 1;
 
   constructor(
     readonly index: number,
@@ -97,12 +102,29 @@ export class ReactorHandle {
     return outcome;
   }
 
+  /** Serves a queue of a ublk device with the disk `device` of `session`. */
+  serveUblk(session: number, device: number, ticket: UblkQueueTicket): ServedQueue {
+    const id = this.nextUblkQueue++;
+    const opened = new Promise<string | undefined>((resolve) => this.ublkOpening.set(id, resolve));
+    const closed = new Promise<void>((resolve) => this.ublkClosing.set(id, resolve));
+    this.send({ kind: "serveUblk", id, session, device, ticket });
+    return { opened, closed };
+  }
+
   private receive(event: ReactorEvent, events: ReactorPoolEvents, stopped: () => void): void {
     switch (event.kind) {
       case "lane":
         return this.lanes.receive(event.reply);
       case "nbdClosed":
         return events.onNbdClosed(event.device, event.ticket);
+      case "ublkOpened":
+        this.ublkOpening.get(event.id)?.(event.failure ?? undefined);
+        this.ublkOpening.delete(event.id);
+        return;
+      case "ublkClosed":
+        this.ublkClosing.get(event.id)?.();
+        this.ublkClosing.delete(event.id);
+        return;
       case "loadDone":
         this.loads.get(event.id)?.(event.outcome);
         this.loads.delete(event.id);

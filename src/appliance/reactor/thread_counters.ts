@@ -1,7 +1,9 @@
 /** All counters of one thread, in one range of the arena. */
 import { REJECTION_NAMES } from "../../fabric/iwarp/rejection.ts";
 import { MPA_REJECTION_NAMES } from "../../fabric/iwarp/mpa.ts";
+import { VERBS_COUNTER_NAMES } from "../../fabric/verbs/counters.ts";
 import { NBD_COUNTERS } from "../../nbd/counters.ts";
+import { UBLK_COUNTERS } from "../../ublk/counters.ts";
 import type { Arena } from "../../ring/arena.ts";
 import { CounterBlock } from "../../ring/counters.ts";
 import { IO_COUNTERS } from "../../rnbd/server/io_lane.ts";
@@ -21,6 +23,8 @@ const GROUPS = [
   MPA_REJECTION_NAMES,
   CONNECT_REFUSALS,
   NBD_COUNTERS,
+  UBLK_COUNTERS,
+  VERBS_COUNTER_NAMES,
 ];
 
 /** The counters of one thread; `offset` is the arena range that main allocated for them. */
@@ -33,6 +37,8 @@ export class ThreadCounters {
   readonly startUpRejections: CounterBlock<string>;
   readonly connectRefusals: CounterBlock<(typeof CONNECT_REFUSALS)[number]>;
   readonly nbd: CounterBlock<(typeof NBD_COUNTERS)[number]>;
+  readonly ublk: CounterBlock<(typeof UBLK_COUNTERS)[number]>;
+  readonly verbs: CounterBlock<(typeof VERBS_COUNTER_NAMES)[number]>;
 
   /** Bytes of arena that a thread's counters take. */
   static readonly BYTES = GROUPS.reduce((sum, names) => sum + CounterBlock.bytes(names), 0);
@@ -52,6 +58,8 @@ export class ThreadCounters {
     this.startUpRejections = block(MPA_REJECTION_NAMES);
     this.connectRefusals = block(CONNECT_REFUSALS);
     this.nbd = block(NBD_COUNTERS);
+    this.ublk = block(UBLK_COUNTERS);
+    this.verbs = block(VERBS_COUNTER_NAMES);
   }
 
   /** What was refused, by reason. */
@@ -77,6 +85,12 @@ export class ThreadCounters {
     const nbd = Object.entries(this.nbd.read()).filter(([name]) =>
       !name.startsWith("nbd_rejected_") && !name.startsWith("nbd_negotiation_")
     );
-    return { ...this.ring.read(), ...this.io.read(), ...Object.fromEntries(nbd) };
+    return {
+      ...this.ring.read(),
+      ...this.io.read(),
+      ...this.ublk.read(),
+      ...this.verbs.read(),
+      ...Object.fromEntries(nbd),
+    };
   }
 }

@@ -20,15 +20,15 @@ function readRequest(args: VerbArguments): MapRequest {
   const device_path = args.positional(0);
   const problem = devicePathProblem(device_path);
   if (problem !== null) args.refuse(`DEVICE_PATH: ${problem}`);
-  const sessname = args.checked("session", sessnameProblem)!;
+  const sessname = args.checked("sessname", sessnameProblem)!;
   const path = args.checked("path", pathProblem);
-  const dest_port = args.integer("port", 1, 65_535);
+  const dest_port = args.integer("dest-port", 1, 65_535);
   if (dest_port !== undefined && path === undefined) {
-    args.refuse("--port says nothing without --path; give both or neither");
+    args.refuse("--dest-port says nothing without --path; give both or neither");
   }
   const name = args.text("name");
   const access_mode = args.choice("access-mode", ["ro", "rw", "migration"]);
-  const expose = args.choice("expose", ["auto", "nbd"]);
+  const expose = args.choice("expose", ["auto", "ublk", "nbd"]);
   return {
     sessname,
     device_path,

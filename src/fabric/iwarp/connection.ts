@@ -195,7 +195,16 @@ export class IwarpConnection
   }
 
   expose(memory: RegisteredMemory): void {
-    this.memory.expose(memory);
+    if (memory.access === "remote") this.memory.expose(memory);
+  }
+
+  conceal(memory: RegisteredMemory): void {
+    if (memory.access === "remote") this.memory.invalidate(memory.rkey);
+  }
+
+  /** A socket sends from anywhere. */
+  reaches(): boolean {
+    return true;
   }
 
   close(): void {

@@ -13,6 +13,7 @@ import type {
   ConnectTarget,
   Fabric,
   FabricListener,
+  MemoryAccess,
   RegisteredMemory,
 } from "../fabric.ts";
 import { AF_INET6, decodeSockaddr, encodeSockaddr, familyOf } from "../sockaddr.ts";
@@ -158,8 +159,13 @@ export class IwarpFabric implements Fabric {
     this.loop.memory.release(startup.memory);
   }
 
-  register(_ticket: ConnectionTicket, at: number, length: number): RegisteredMemory {
-    return this.keys.register(at, length);
+  register(
+    _ticket: ConnectionTicket,
+    at: number,
+    length: number,
+    access: MemoryAccess,
+  ): RegisteredMemory {
+    return this.keys.register(at, length, access);
   }
 
   unregister(memory: RegisteredMemory): void {

@@ -19,7 +19,7 @@ import { makeTicket } from "./ticket.ts";
 
 const SOCK_CLOEXEC = 0o2000000;
 
-type AcceptDone = Parameters<ConnectionRequest["accept"]>[1];
+type AcceptDone = Parameters<ConnectionRequest["accept"]>[2];
 
 /** Accepts until closed; connections made stay. */
 export class IwarpListener implements FabricListener {
@@ -109,7 +109,7 @@ export class IwarpListener implements FabricListener {
       privateData,
       localAddress: ends.localAddress,
       remoteAddress: ends.remoteAddress,
-      accept: (data, done) => void this.accept(startup, header, ends, data, done),
+      accept: (data, _limits, done) => void this.accept(startup, header, ends, data, done),
       reject: (data) => void this.reject(startup, header, data),
     });
   }

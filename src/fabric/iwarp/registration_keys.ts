@@ -1,5 +1,5 @@
 /** Keys (STags) and announced addresses of registered memory. */
-import type { RegisteredMemory } from "../fabric.ts";
+import type { MemoryAccess, RegisteredMemory } from "../fabric.ts";
 
 /**
  * High word of announced addresses: far from any native address, so that none leaks, and from the
@@ -13,14 +13,17 @@ export class RegistrationKeys {
   private readonly random = new Uint32Array(1);
 
   /** @param at, length arena range, bytes */
-  register(at: number, length: number): RegisteredMemory {
+  register(at: number, length: number, access: MemoryAccess): RegisteredMemory {
+    const address = { high: ANNOUNCED_ADDRESS_HIGH, low: 0 };
+    // Sockets send from anywhere: local memory needs no key.
+    if (access === "local") return { at, length, access, lkey: 0, rkey: 0, address };
     let rkey = 0;
     do {
       crypto.getRandomValues(this.random);
       rkey = this.random[0]!;
     } while (rkey === 0 || this.live.has(rkey));
     this.live.add(rkey);
-    return { at, length, rkey, address: { high: ANNOUNCED_ADDRESS_HIGH, low: 0 } };
+    return { at, length, access, lkey: 0, rkey, address };
   }
 
   unregister(memory: RegisteredMemory): void {

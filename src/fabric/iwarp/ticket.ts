@@ -22,6 +22,8 @@ export function makeTicket(
     carrier: "iwarp",
     localAddress,
     remoteAddress,
+    hcaName: "tcp",
+    hcaPort: 0,
     details: { fd, crc: crc ? 1 : 0, revision, memory },
   };
 }

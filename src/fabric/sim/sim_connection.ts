@@ -109,6 +109,17 @@ export class SimConnection implements FabricConnection {
     this.exposed.set(memory.rkey, memory);
   }
 
+  conceal(memory: RegisteredMemory): void {
+    this.exposed.delete(memory.rkey);
+  }
+
+  reaches(at: number, length: number): boolean {
+    for (const memory of this.exposed.values()) {
+      if (at >= memory.at && at + length <= memory.at + memory.length) return true;
+    }
+    return false;
+  }
+
   /** True while the peer can write to the memory with this key. */
   exposes(rkey: number): boolean {
     return this.state !== "closed" && this.exposed.has(rkey);
@@ -121,7 +132,7 @@ export class SimConnection implements FabricConnection {
   /** Arena offset of what the peer calls `address`, if all `length` bytes of it are exposed. */
   locate(rkey: number, address: RemoteAddress, length: number): number | undefined {
     const memory = this.exposed.get(rkey);
-    if (memory === undefined) return undefined;
+    if (memory === undefined || memory.access === "local") return undefined;
     const relative = (address.high - memory.address.high) * TWO_32 + address.low -
       memory.address.low;
     if (relative < 0 || relative + length > memory.length) return undefined;
@@ -204,6 +215,8 @@ export class SimConnection implements FabricConnection {
   private post(kind: number, fields: Partial<SimMessage>): void {
     if (this.state !== "open") return;
     const message = makeMessage(kind, fields);
+    this.checkReach(message.first, message.firstLength);
+    this.checkReach(message.second, message.secondLength);
     if (!this.network.random.chance(LATE_READ_CHANCE)) {
       readPayload(message, this.process.memory.arena);
     }
@@ -213,5 +226,13 @@ export class SimConnection implements FabricConnection {
         `${this.process.address} posted more than ${this.limits!.postsMax} messages`,
       );
     }
+  }
+
+  /** What is posted must have been registered, as a device demands it. */
+  private checkReach(at: number, length: number): void {
+    if (length === 0 || this.reaches(at, length)) return;
+    this.network.violations.push(
+      `${this.process.address} posted ${length} bytes at ${at}, which it did not register`,
+    );
   }
 }

@@ -8,6 +8,8 @@ import type {
   ConnectTarget,
   Fabric,
   FabricListener,
+  MemoryAccess,
+  QueueLimits,
   RegisteredMemory,
 } from "../fabric.ts";
 import type { ListeningProcess, SimNetwork } from "./network.ts";
@@ -115,13 +117,19 @@ export class SimFabric implements Fabric {
     listener.onRequest(new SimConnectionRequest(network, dial, listener.process));
   }
 
-  register(_ticket: ConnectionTicket, at: number, length: number): RegisteredMemory {
+  register(
+    _ticket: ConnectionTicket,
+    at: number,
+    length: number,
+    access: MemoryAccess,
+  ): RegisteredMemory {
     const { random } = this.network;
     let rkey = random.u32();
     while (rkey === 0 || this.registered.has(rkey)) rkey = random.u32();
     // Often so high in its word that the range goes on in the next.
     const low = random.chance(0.5) ? 2 ** 32 - 1 - random.below(length) : random.u32();
-    const memory = { at, length, rkey, address: { high: random.below(2 ** 31), low } };
+    const address = { high: random.below(2 ** 31), low };
+    const memory = { at, length, access, lkey: rkey, rkey, address };
     this.registered.set(rkey, memory);
     return memory;
   }
@@ -159,6 +167,8 @@ function ticketOf(end: SimConnection): ConnectionTicket {
     carrier: "sim",
     localAddress: `sim:${end.process.address}`,
     remoteAddress: `sim:${end.peer.process.address}`,
+    hcaName: "sim",
+    hcaPort: 1,
     details: { connection: end.id },
   };
 }
@@ -180,7 +190,11 @@ class SimConnectionRequest implements ConnectionRequest {
     this.remoteAddress = `sim:${dial.process.address}`;
   }
 
-  accept(privateData: Uint8Array, done: Parameters<ConnectionRequest["accept"]>[1]): void {
+  accept(
+    privateData: Uint8Array,
+    _limits: QueueLimits,
+    done: Parameters<ConnectionRequest["accept"]>[2],
+  ): void {
     this.answer();
     const { network, dial, process } = this;
     process.schedule(network.random.spread(0.01, 1), () => {
@@ -203,7 +217,7 @@ class SimConnectionRequest implements ConnectionRequest {
 
   private establish(
     privateData: Uint8Array,
-    done: Parameters<ConnectionRequest["accept"]>[1],
+    done: Parameters<ConnectionRequest["accept"]>[2],
   ): void {
     const { network, dial, process } = this;
     let near: SimConnection;

@@ -22,6 +22,7 @@ import type { Executor, Flushable } from "../../ring/executor.ts";
 import { OP, SQE, SQE_FLAG } from "../../ring/opcodes.ts";
 import type { CompletionHandler } from "../../ring/ring.ts";
 import type { BackendGeometry, BackendHandler, BackendQueue, BackendTicket } from "../backend.ts";
+import { currentSizeBytes, withSize } from "./current_size.ts";
 import { RETRIES_MAX, ZEROES_BYTES } from "./limits.ts";
 
 /** What the SQE in flight of a slot does. */
@@ -48,7 +49,7 @@ const WORD = 2 ** 32;
 
 /** {@link BackendQueue} over io_uring. */
 export class FileQueue implements BackendQueue, CompletionHandler {
-  readonly geometry: BackendGeometry;
+  geometry: BackendGeometry;
   inflight = 0;
   private readonly fd: number;
   private readonly isFile: boolean;
@@ -86,13 +87,21 @@ export class FileQueue implements BackendQueue, CompletionHandler {
     },
   };
 
+  refreshSize(): boolean {
+    const sizeBytes = currentSizeBytes(this.ticket);
+    if (sizeBytes === this.geometry.sizeBytes) return false;
+    this.ticket = withSize(this.ticket, sizeBytes);
+    this.geometry = this.ticket.geometry;
+    return true;
+  }
+
   /**
    * @param zeroesAt arena offset of the shared zeroes, ZEROES_BYTES long
    */
   constructor(
     private readonly executor: Executor,
     private readonly zeroesAt: number,
-    ticket: Extract<BackendTicket, { fd: number }>,
+    private ticket: Extract<BackendTicket, { fd: number }>,
     queueDepth: number,
     private readonly handler: BackendHandler,
   ) {

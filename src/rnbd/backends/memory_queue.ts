@@ -73,6 +73,11 @@ export class MemoryQueue implements BackendQueue, CompletionHandler {
     return this.base + offset;
   }
 
+  /** It was made here, and stays as it was made. */
+  refreshSize(): boolean {
+    return false;
+  }
+
   close(): void {
     if (this.inflight !== 0) throw new Error(`Back end closed with ${this.inflight} operations`);
     this.executor.ring.removeHandler(this.handlerId);

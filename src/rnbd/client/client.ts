@@ -16,6 +16,7 @@ import {
   encodeSessionInfo,
   OPEN,
   OPEN_RSP,
+  type OpenResponse,
   RNBD_MESSAGE,
   SESS_INFO,
 } from "../codec.ts";
@@ -27,6 +28,8 @@ import { ClientDevice, type DeviceFailure, explainOpenErrno, geometryOf } from "
 export interface RnbdClientUser {
   onDeviceOpen(device: ClientDevice): void;
   onDeviceClosed(device: ClientDevice, failure: DeviceFailure): void;
+  /** The server told another size for an open device. */
+  onDeviceResized(device: ClientDevice): void;
   /** An OPEN was refused, or the session could not be connected. */
   onDeviceFailed(device: ClientDevice, failure: DeviceFailure): void;
   onSession(isConnected: boolean, failure: FabricFailure | undefined): void;
@@ -156,11 +159,65 @@ export class RnbdClient implements ClientSessionUser {
     return false;
   }
 
+  /**
+   * Closes an open device at the server and opens it anew; requests fail in between.
+   */
+  reopenDevice(device: ClientDevice): void {
+    if (device.state !== "open" || device.isRemoved) return this.retryDevice(device);
+    device.state = "closed";
+    for (const reactor of this.reactors) reactor.unsetDevice(this.session.handle, device.handle);
+    const failure = { errno: ERRNO.ECANCELED, reason: "it is being mapped anew" };
+    this.user.onDeviceClosed(device, failure);
+    this.sendClose(device, () => {
+      if (!device.isRemoved) this.retryDevice(device);
+    });
+  }
+
+  /** Tries to open a closed device now instead of when its back-off says. */
+  retryDevice(device: ClientDevice): void {
+    device.retryTimer?.cancel();
+    device.nextTryAt = undefined;
+    if (this.isGreeted) this.openDevice(device);
+    else this.session.reconnect();
+  }
+
+  /**
+   * Asks the server for an open device's size, by another OPEN of its name, which changes nothing
+   * there (rnbd-srv.c:711).
+   * @param done gets why it could not be told
+   */
+  refreshDevice(device: ClientDevice, done: (failure: DeviceFailure | undefined) => void): void {
+    const earlier = device.geometry?.sizeBytes;
+    this.sendOpen(device, (outcome) => {
+      if ("errno" in outcome) return done(outcome);
+      if (device.isRemoved || device.state !== "open") {
+        return done({ errno: ERRNO.EIO, reason: `${device.devicePath} was closed meanwhile` });
+      }
+      this.takeOver(device, outcome);
+      const told = countdown(this.reactors.length, () => {
+        if (device.geometry!.sizeBytes !== earlier) this.user.onDeviceResized(device);
+        done(undefined);
+      });
+      this.setOnReactors(device, told);
+    });
+  }
+
   private openDevice(device: ClientDevice): void {
     if (device.isOpening || device.isRemoved || device.state === "open") return;
     if (this.isLeaving(device.devicePath)) return;
     device.isOpening = true;
     device.nextTryAt = undefined;
+    this.sendOpen(device, (outcome) => {
+      if ("errno" in outcome) return this.onOpenFailed(device, outcome);
+      this.takeOver(device, outcome);
+      this.setOpen(device);
+    });
+  }
+
+  private sendOpen(
+    device: ClientDevice,
+    done: (outcome: OpenResponse | DeviceFailure) => void,
+  ): void {
     this.admin.send({
       answerBytes: OPEN_RSP.BYTES,
       build: (view, at) => {
@@ -170,20 +227,29 @@ export class RnbdClient implements ClientSessionUser {
       done: (errno, answerAt) => {
         if (errno !== 0) {
           const reason = explainOpenErrno(errno, device.devicePath, device.mode);
-          return this.onOpenFailed(device, { errno, reason });
+          return done({ errno, reason });
         }
         const response = decodeOpenResponse(this.session.adminLane!.arena.view, answerAt);
         if (typeof response === "string") {
           const reason = `the server's answer to OPEN makes no sense: ${response}`;
-          return this.onOpenFailed(device, { errno: ERRNO.EPROTO, reason });
+          return done({ errno: ERRNO.EPROTO, reason });
         }
-        const offer = this.session.offer!;
-        device.geometry = geometryOf(response, device.mode, offer.maxIoBytes);
-        device.deviceId = response.deviceId;
-        device.isHeld = true;
-        this.setOpen(device);
+        done(response);
       },
     });
+  }
+
+  private takeOver(device: ClientDevice, response: OpenResponse): void {
+    device.geometry = geometryOf(response, device.mode, this.session.offer!.maxIoBytes);
+    device.deviceId = response.deviceId;
+    device.isHeld = true;
+  }
+
+  private setOnReactors(device: ClientDevice, done: () => void): void {
+    for (const reactor of this.reactors) {
+      const { handle } = this.session;
+      reactor.setDevice(handle, device.handle, device.deviceId, device.geometry!, done);
+    }
   }
 
   private setOpen(device: ClientDevice): void {
@@ -198,10 +264,7 @@ export class RnbdClient implements ClientSessionUser {
       device.lastFailure = undefined;
       this.user.onDeviceOpen(device);
     });
-    for (const reactor of this.reactors) {
-      const { handle } = this.session;
-      reactor.setDevice(handle, device.handle, device.deviceId, device.geometry!, ready);
-    }
+    this.setOnReactors(device, ready);
   }
 
   private endOpening(device: ClientDevice): void {

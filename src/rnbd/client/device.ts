@@ -77,6 +77,7 @@ export function geometryOf(
     maxDiscardBytes: rangeBytes(response.maxDiscardSectors),
     maxWriteZeroesBytes: rangeBytes(response.maxWriteZeroesSectors),
     discardGranularityBytes: response.discardGranularityBytes,
+    discardAlignmentBytes: response.discardAlignmentBytes,
     secureErase: response.secureDiscard !== 0,
     readOnly: mode === "ro",
     writeCache: (response.cachePolicy & CACHE_POLICY.WRITEBACK) !== 0,

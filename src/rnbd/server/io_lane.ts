@@ -89,6 +89,11 @@ export class IoLane implements ServerLaneUser, BackendHandler {
     };
   }
 
+  /** The disk below a device may have another size now. */
+  refreshDevice(deviceId: number): void {
+    this.devices[deviceId]?.queue.refreshSize();
+  }
+
   /** Refuses new requests for a device; `onIdle` is called when the last one has ended. */
   closeDevice(deviceId: number, onIdle: () => void): void {
     const device = this.devices[deviceId];
@@ -110,11 +115,16 @@ export class IoLane implements ServerLaneUser, BackendHandler {
     }
     const device = this.devices[id];
     if (device === undefined) return this.reject(chunk, IO_REJECT.io_device_unknown);
-    const reason = checkIo(view, request, device.queue.geometry, device.readOnly, this.io);
+    const { queue, readOnly } = device;
+    let reason = checkIo(view, request, queue.geometry, readOnly, this.io);
+    // A client that was told of a growth on another way than ours is right.
+    if (reason === IO_REJECT.io_out_of_range && queue.refreshSize()) {
+      reason = checkIo(view, request, queue.geometry, readOnly, this.io);
+    }
     if (reason !== 0) return this.reject(chunk, reason);
     this.deviceOf[chunk] = device;
     this.dataAt[chunk] = chunkAt;
-    this.start(chunk, chunkAt, device.queue);
+    this.start(chunk, chunkAt, queue);
   }
 
   private start(chunk: number, chunkAt: number, queue: BackendQueue): void {
@@ -125,7 +135,9 @@ export class IoLane implements ServerLaneUser, BackendHandler {
       counters[at + COUNT.READS]!++;
       counters[at + COUNT.READS + 1]! += length;
       const place = queue.inPlace(offset, length);
-      if (place < 0) return queue.read(chunk, offset, length, chunkAt);
+      if (place < 0 || !this.lane.reaches(chunk, place, length)) {
+        return queue.read(chunk, offset, length, chunkAt);
+      }
       this.dataAt[chunk] = place;
       return this.onBackendDone(chunk, 0);
     }

@@ -10,6 +10,7 @@ import type { RtrsServerUser } from "../../rtrs/server/server.ts";
 import type { ServerSession } from "../../rtrs/server/session.ts";
 import { type AccessModeName, accessModeName, sharingProblem } from "../access_mode.ts";
 import type { BackendTicket } from "../backend.ts";
+import { withSize } from "../backends/current_size.ts";
 import {
   CACHE_POLICY,
   CLOSE,
@@ -43,6 +44,8 @@ export interface ExportOpener {
     mode: AccessModeName,
     done: (outcome: OpenOutcome) => void,
   ): void;
+  /** The size of an opened disk now, bytes. */
+  currentSizeBytes(ticket: BackendTicket): number;
   /** No reactor uses the tickets any more. */
   close(tickets: readonly BackendTicket[]): void;
 }
@@ -55,7 +58,7 @@ export interface ServerDevice {
   /** One for each reactor. */
   readonly tickets: readonly BackendTicket[];
   /** The first of them: what does not depend on the reactor. */
-  readonly ticket: BackendTicket;
+  ticket: BackendTicket;
   /** The real device's name. */
   readonly device: string;
 }
@@ -64,6 +67,7 @@ export interface ServerDevice {
 export interface RnbdServerLog {
   onOpened(session: ServerSession, device: ServerDevice): void;
   onClosed(session: ServerSession, device: ServerDevice): void;
+  onResized(session: ServerSession, device: ServerDevice): void;
   onOpenRefused(session: ServerSession, mappingPath: string, errno: number, reason: string): void;
   onSession(session: ServerSession, isUp: boolean): void;
 }
@@ -154,7 +158,7 @@ export class RnbdServer implements RtrsServerUser {
     if (known !== undefined) {
       const closing = this.closing.get(known);
       // The same name again is the same mapping: that makes a re-OPEN harmless (rnbd-srv.c:711).
-      if (closing === undefined) return this.answerOpen(session, chunk, chunkAt, known);
+      if (closing === undefined) return this.reopenDevice(session, chunk, chunkAt, known);
       closing.push(() => this.openDevice(session, chunk, chunkAt, name, mode));
       return;
     }
@@ -176,6 +180,27 @@ export class RnbdServer implements RtrsServerUser {
         reactor.openDevice(session.handle, result.id, outcome.tickets[i]!, readOnly, opened);
       });
     });
+  }
+
+  /** The client asks again: the disk may have grown or shrunk since. */
+  private reopenDevice(
+    session: ServerSession,
+    chunk: number,
+    chunkAt: number,
+    device: ServerDevice,
+  ): void {
+    const sizeBytes = this.opener.currentSizeBytes(device.ticket);
+    if (sizeBytes === device.ticket.geometry.sizeBytes) {
+      return this.answerOpen(session, chunk, chunkAt, device);
+    }
+    device.ticket = withSize(device.ticket, sizeBytes);
+    const refreshed = countdown(this.reactors.length, () => {
+      this.log.onResized(session, device);
+      this.answerOpen(session, chunk, chunkAt, device);
+    });
+    for (const reactor of this.reactors) {
+      reactor.refreshDevice(session.handle, device.id, refreshed);
+    }
   }
 
   private admit(

@@ -23,7 +23,7 @@ const TWO_32 = 2 ** 32;
 /** What INFO_RSP and the registration told about a path. */
 export interface ClientPathMemory {
   readonly regions: readonly ChunkRegion[];
-  /** Local ranges that answers may be written to. */
+  /** Local ranges that requests may use: the lane's own, and those added for exposures. */
   readonly memory: readonly RegisteredMemory[];
   /** The server sends a new key for the chunk with every answer. */
   readonly newRkeys: boolean;
@@ -34,7 +34,9 @@ export class ClientConnection implements FabricConnectionHandler {
   /** Carries requests: after {@link open} and until it breaks. */
   isOpen = false;
   private fabric!: FabricConnection;
-  private memory: readonly RegisteredMemory[] = [];
+  private readonly memory: RegisteredMemory[] = [];
+  /** Where the last look-up in `memory` ended: neighbours mostly use the same range. */
+  private lastMemory = 0;
   private readonly chunkHigh: Uint32Array;
   private readonly chunkLow: Uint32Array;
   private readonly chunkKey: Uint32Array;
@@ -60,10 +62,19 @@ export class ClientConnection implements FabricConnectionHandler {
     this.fabric = fabric;
   }
 
-  /** Lets answers be written to `memory`. */
-  expose(memory: readonly RegisteredMemory[]): void {
-    this.memory = memory;
-    for (const range of memory) this.fabric.expose(range);
+  /** Lets requests use `memory`. */
+  expose(memory: RegisteredMemory): void {
+    this.memory.push(memory);
+    this.fabric.expose(memory);
+  }
+
+  /** Undoes {@link expose}; no request uses it any more. */
+  conceal(memory: RegisteredMemory): void {
+    const at = this.memory.findIndex((range) => range.at === memory.at);
+    if (at < 0) return;
+    this.memory.splice(at, 1);
+    this.lastMemory = 0;
+    this.fabric.conceal(memory);
   }
 
   /** The path is connected: computes where the lane's chunks lie and carries requests. */
@@ -88,9 +99,14 @@ export class ClientConnection implements FabricConnectionHandler {
 
   /** Which registered range holds arena offset `at`. */
   memoryIndexOf(at: number): number {
-    for (let i = 0; i < this.memory.length; i++) {
+    const count = this.memory.length;
+    for (let n = 0, i = this.lastMemory; n < count; n++) {
       const range = this.memory[i]!;
-      if (at >= range.at && at < range.at + range.length) return i;
+      if (at >= range.at && at < range.at + range.length) {
+        this.lastMemory = i;
+        return i;
+      }
+      i = i + 1 === count ? 0 : i + 1;
     }
     throw new RangeError(`Arena offset ${at} is not registered for this path`);
   }

@@ -7,9 +7,11 @@ import type {
   ConnectAttempt,
   ConnectionTicket,
   FabricFailure,
+  MemoryAccess,
+  QueueLimits,
   RegisteredMemory,
 } from "../../fabric/fabric.ts";
-import { describeErrno, ERRNO } from "../../ffi/errno.ts";
+import { describeErrno, ERRNO, SystemError } from "../../ffi/errno.ts";
 import type { Timer } from "../clock.ts";
 import {
   type ConnectAccept,
@@ -26,7 +28,7 @@ import {
   INFO_REQ,
   infoResponseBytes,
 } from "../info_codec.ts";
-import { SERVICE_POSTS_MAX } from "../limits.ts";
+import { IO_QUEUE_SPARE, SERVICE_POSTS_MAX, SERVICE_QUEUE_LIMITS } from "../limits.ts";
 import { ClientConnection } from "./connection.ts";
 import type { ClientSession } from "./session.ts";
 import { receivedOnAll } from "./shape.ts";
@@ -66,6 +68,9 @@ export class ClientPath {
   state: ClientPathState = "CLOSED";
   sourceAddress = "";
   destinationAddress: string;
+  /** The device that carries it; empty while it was never connected. */
+  hcaName = "";
+  hcaPort = 0;
   /** Set by the last failure; cleared when connected. */
   lastFailure: FabricFailure | undefined;
   readonly heartbeat: Heartbeat;
@@ -74,7 +79,10 @@ export class ClientPath {
   private tickets: ConnectionTicket[] = [];
   /** Lanes whose connection has been handed to a reactor. */
   private attachedLanes = 0;
-  private registered: RegisteredMemory[] = [];
+  /** What is registered for each lane, main's first; empty while there is no connection. */
+  private lanesMemory: RegisteredMemory[][] = [];
+  /** Who waits for the end of a tear-down. */
+  private readonly whenDown: (() => void)[] = [];
   private admin: ClientConnection | undefined;
   private attempt: ConnectAttempt | undefined;
   private setupTimer: Timer | undefined;
@@ -117,7 +125,7 @@ export class ClientPath {
     this.connectNext();
   }
 
-  /** Leaves for good: `done` when nothing is left of the path's connections. */
+  /** Stops connecting or drops the path: `done` when nothing is left of its connections. */
   disconnect(done: () => void): void {
     const isIdle = !this.tearing && this.state !== "CONNECTING" && this.state !== "CONNECTED";
     if (isIdle) {
@@ -139,7 +147,12 @@ export class ClientPath {
       firstConn: true,
     });
     this.attempt = fabric.connect(
-      { ...this.target, privateData, timeoutMs: settings.connectTimeoutMs },
+      {
+        ...this.target,
+        privateData,
+        limits: this.queueLimits(),
+        timeoutMs: settings.connectTimeoutMs,
+      },
       (outcome) => {
         this.attempt = undefined;
         if (outcome.kind === "failed") return this.fail(outcome.failure);
@@ -157,10 +170,21 @@ export class ClientPath {
     );
   }
 
+  /** Sizes of the next connection's queue; those of the lanes are known once the first is up. */
+  private queueLimits(): QueueLimits {
+    const lane = this.session.allotments[this.tickets.length];
+    if (this.tickets.length === 0 || lane === undefined) return SERVICE_QUEUE_LIMITS;
+    const { permits } = lane.setup;
+    // An answer may come with an invalidation before it.
+    return { sendsMax: permits + IO_QUEUE_SPARE, receivesMax: 2 * permits + IO_QUEUE_SPARE };
+  }
+
   private onEstablished(accept: ConnectAccept): void {
     if (this.tickets.length > 1) return this.afterConnection();
     const ticket = this.tickets[0]!;
     this.sourceAddress = ticket.localAddress;
+    this.hcaName = ticket.hcaName;
+    this.hcaPort = ticket.hcaPort;
     this.destinationAddress = ticket.remoteAddress;
     this.newRkeys = (accept.flags & NEW_RKEY_FLAG) !== 0;
     this.session.prepare(accept, (failure) => {
@@ -185,17 +209,72 @@ export class ClientPath {
 
   private afterConnection(): void {
     if (this.tickets.length <= this.session.laneControls.length) return this.connectNext();
-    const { environment, fabric, allotments, sessname, adminLane } = this.session;
-    this.registered = allotments.map((lane) =>
-      fabric.register(this.tickets[0]!, lane.setup.buffersAt, lane.buffersLength)
-    );
-    this.admin!.expose([this.registered[0]!]);
+    const { environment, sessname, adminLane } = this.session;
+    const failure = this.registerLanes();
+    if (failure !== undefined) return this.fail(failure);
+    for (const memory of this.lanesMemory[0]!) this.admin!.expose(memory);
     // The first header slot: no request is built there before INFO_RSP has come.
     const at = adminLane!.setup.headersAt;
     const bytes = environment.memory.arena.u8.subarray(at, at + INFO_REQ.BYTES);
     encodeInfoRequest(bytes.fill(0), sessname);
     this.admin!.sendMessage(at, INFO_REQ.BYTES);
     this.awaitsInfo = true;
+  }
+
+  /** Registers what the lanes use, and what exposures have added. */
+  private registerLanes(): FabricFailure | undefined {
+    const { allotments, buffers } = this.session;
+    this.lanesMemory = allotments.map(() => []);
+    try {
+      allotments.forEach((lane, i) => {
+        const { buffersAt, headersAt } = lane.setup;
+        this.register(i, buffersAt, lane.buffersLength, "remote");
+        this.register(i, headersAt, lane.headersLength, "local");
+      });
+      for (const range of buffers.values()) {
+        this.register(range.lane + 1, range.at, range.length, "remote");
+      }
+    } catch (error) {
+      if (error instanceof SystemError) return { errno: error.errno, reason: error.message };
+      throw error;
+    }
+    return undefined;
+  }
+
+  private register(lane: number, at: number, length: number, access: MemoryAccess) {
+    const memory = this.session.fabric.register(this.tickets[0]!, at, length, access);
+    this.lanesMemory[lane]!.push(memory);
+    return memory;
+  }
+
+  /**
+   * Reactor `lane` may use another range from now on; nothing to do while the path is down.
+   * @throws SystemError when it cannot be registered
+   */
+  addBuffers(lane: number, at: number, length: number): void {
+    if (this.lanesMemory.length === 0 || this.tearing) return;
+    const memory = this.register(lane + 1, at, length, "remote");
+    if (lane >= this.attachedLanes) return;
+    this.session.laneControls[lane]!.exposeClient(this.session.handle, this.handle, memory);
+  }
+
+  /** Takes back {@link addBuffers}; `done` when no device refers to the range any more. */
+  removeBuffers(lane: number, at: number, done: () => void): void {
+    const ranges = this.lanesMemory[lane + 1] ?? [];
+    const index = ranges.findIndex((memory) => memory.at === at);
+    if (index < 0) return done();
+    if (this.tearing) {
+      this.whenDown.push(done);
+      return;
+    }
+    const [memory] = ranges.splice(index, 1);
+    const { session } = this;
+    const concealed = () => {
+      session.fabric.unregister(memory!);
+      done();
+    };
+    if (lane >= this.attachedLanes) return concealed();
+    session.laneControls[lane]!.concealClient(session.handle, this.handle, memory!, concealed);
   }
 
   /** INFO_RSP arrived on the service connection. */
@@ -210,10 +289,11 @@ export class ClientPath {
       return this.fail({ errno: ERRNO.EINVAL, reason: `bad INFO_RSP: ${regions}` });
     }
     const newRkeys = this.newRkeys;
-    this.admin!.open({ regions, memory: [this.registered[0]!], newRkeys });
+    this.admin!.open({ regions, memory: this.lanesMemory[0]!, newRkeys });
     const attached = countdown(this.session.laneControls.length, () => this.onAttached());
     this.session.laneControls.forEach((lane, i) => {
-      const memory = { regions, memory: [this.registered[i + 1]!], newRkeys };
+      // A copy: ranges added later are exposed by messages of their own.
+      const memory = { regions, memory: [...this.lanesMemory[i + 1]!], newRkeys };
       const { handle } = this.session;
       this.attachedLanes++;
       lane.attachClient(handle, this.handle, i + 1, this.tickets[i + 1]!, memory, attached);
@@ -265,13 +345,14 @@ export class ClientPath {
 
   private onDown(): void {
     const { fabric } = this.session;
+    for (const memory of this.lanesMemory.flat()) fabric.unregister(memory);
     for (const ticket of this.tickets) fabric.release(ticket);
-    for (const memory of this.registered) fabric.unregister(memory);
     this.tickets = [];
-    this.registered = [];
+    this.lanesMemory = [];
     this.admin = undefined;
     this.attachedLanes = 0;
     this.tearing = false;
+    for (const callback of this.whenDown.splice(0)) callback();
     this.session.onPathDown(this);
   }
 }

@@ -49,6 +49,15 @@ export interface ClientSessionUser {
   onAdminResponse(permit: number, errno: number): void;
 }
 
+/** A range of memory that an exposure lets a lane use for requests besides its own buffers. */
+export interface LaneBuffers {
+  /** Reactor. */
+  readonly lane: number;
+  /** Arena offset and length, bytes. */
+  readonly at: number;
+  readonly length: number;
+}
+
 /** See the head of this file. */
 export class ClientSession implements ClientLaneUser {
   readonly handle: number;
@@ -56,6 +65,8 @@ export class ClientSession implements ClientLaneUser {
   readonly path: ClientPath;
   adminLane: ClientLane | undefined;
   allotments: LaneAllotment[] = [];
+  /** By their arena offset. */
+  readonly buffers = new Map<number, LaneBuffers>();
   /** Times that the path came back. */
   reconnects = 0;
   /** When the next attempt is due, by the clock; undefined when none is. */
@@ -63,6 +74,8 @@ export class ClientSession implements ClientLaneUser {
   private shape: ConnectAccept | undefined;
   private failures = 0;
   private retryTimer: Timer | undefined;
+  /** The next attempt follows without a delay. */
+  private skipsDelay = false;
   private everConnected = false;
   /** Calls of {@link prepare}, so that one that waits knows when it has been overtaken. */
   private preparations = 0;
@@ -100,6 +113,24 @@ export class ClientSession implements ClientLaneUser {
     return this.shape;
   }
 
+  /**
+   * Lets requests of reactor `lane` use an arena range as data buffer, now and after every
+   * reconnect.
+   * @throws SystemError when the device does not take it; nothing is added then
+   */
+  addBuffers(lane: number, at: number, length: number): void {
+    this.path.addBuffers(lane, at, length);
+    this.buffers.set(at, { lane, at, length });
+  }
+
+  /** Undoes {@link addBuffers}; `done` when the range may be used for something else. */
+  removeBuffers(at: number, done: () => void): void {
+    const range = this.buffers.get(at);
+    if (range === undefined) return done();
+    this.buffers.delete(at);
+    this.path.removeBuffers(range.lane, at, done);
+  }
+
   /** Starts connecting; goes on by itself until {@link close}. */
   start(): void {
     this.path.connect();
@@ -110,6 +141,36 @@ export class ClientSession implements ClientLaneUser {
     if (this.retryTimer === undefined) return;
     this.retryTimer.cancel();
     this.retry();
+  }
+
+  /**
+   * Drops the connection, or gives up making it, and leaves it so until {@link reconnect}.
+   * @param done called when the path is down
+   */
+  disconnect(done: () => void): void {
+    this.retryTimer?.cancel();
+    this.retryTimer = undefined;
+    this.nextTryAt = undefined;
+    this.path.disconnect(done);
+  }
+
+  /** Connects now: a path that is up is dropped first. False while a connect is under way. */
+  reconnect(): boolean {
+    const { state } = this.path;
+    if (this.closed || state === "CONNECTING" || state === "CLOSING") return false;
+    this.failures = 0;
+    if (state === "CONNECTED") {
+      this.skipsDelay = true;
+      this.path.fail({ errno: ERRNO.ECONNABORTED, reason: "a reconnect was asked for" });
+    } else if (this.retryTimer !== undefined) {
+      this.retryNow();
+    } else if (state === "CLOSED") {
+      this.path.connect();
+    } else {
+      // Its tear-down is under way; the next attempt follows at once.
+      this.skipsDelay = true;
+    }
+    return true;
   }
 
   /** Disconnects and frees everything; `done` at the end. The user has closed its devices. */
@@ -202,6 +263,10 @@ export class ClientSession implements ClientLaneUser {
       return;
     }
     path.state = "RECONNECTING";
+    if (this.skipsDelay) {
+      this.skipsDelay = false;
+      return this.path.connect();
+    }
     this.scheduleRetry(path.lastFailure!);
   }
 

@@ -32,6 +32,8 @@ export interface LaneAllotment {
   readonly at: number;
   /** Length of the data buffers from `setup.buffersAt`: what the server may write to. */
   readonly buffersLength: number;
+  /** Length of the header slots from `setup.headersAt`, whole pages. */
+  readonly headersLength: number;
 }
 
 function allot(
@@ -44,12 +46,14 @@ function allot(
 ): LaneAllotment {
   const COUNTER_BYTES = 64;
   const buffersLength = Math.ceil(permits * bufferBytes / PAGE_BYTES) * PAGE_BYTES;
-  const headersLength = permits * REQUEST_HEADER_SLOT_BYTES;
+  // Counters get a page of their own: what a device may read ends where theirs begins.
+  const headersLength = Math.ceil(permits * REQUEST_HEADER_SLOT_BYTES / PAGE_BYTES) * PAGE_BYTES;
   const at = memory.allocate(buffersLength + headersLength + COUNTER_BYTES, `session ${session}`);
   const headersAt = at + buffersLength;
   return {
     at,
     buffersLength,
+    headersLength,
     setup: {
       session,
       queueDepth: offer.queueDepth,

@@ -135,6 +135,12 @@ export class ServerLane {
     this.checkDrained(waiting);
   }
 
+  /** True when the answer to a chunk's request can be sent from `at` as it lies there. */
+  reaches(chunk: number, at: number, length: number): boolean {
+    const connection = this.owner[chunk]!;
+    return connection.isOpen && connection.fabric.reaches(at, length);
+  }
+
   /**
    * Answers a chunk's request.
    * @param errno 0 or positive

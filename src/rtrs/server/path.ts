@@ -4,17 +4,27 @@
  */
 import type { ConnectionRequest, ConnectionTicket, Fabric } from "../../fabric/fabric.ts";
 import type { RegisteredMemory } from "../../fabric/fabric.ts";
+import { SystemError } from "../../ffi/errno.ts";
 import type { Timer } from "../clock.ts";
 import { countdown } from "../countdown.ts";
 import { Heartbeat } from "../heartbeat.ts";
 import { decodeInfoRequest, encodeInfoResponse, infoResponseBytes } from "../info_codec.ts";
-import { INFO_REQUEST_BYTES, PATH_SETUP_TIMEOUT_MS, SERVICE_POSTS_MAX } from "../limits.ts";
+import {
+  INFO_REQUEST_BYTES,
+  IO_QUEUE_SPARE,
+  PATH_SETUP_TIMEOUT_MS,
+  SERVICE_POSTS_MAX,
+  SERVICE_QUEUE_LIMITS,
+} from "../limits.ts";
 import { ServerConnection } from "./connection.ts";
 import type { ConnectRefusal } from "./server.ts";
 import { RECEIVED_COUNTER_BYTES, type ServerSession } from "./session.ts";
 
 /** States by the kernel's names; a path that is CLOSED is gone. */
 export type ServerPathState = "CONNECTING" | "CONNECTED" | "CLOSING";
+
+/** INFO_RSP with one region takes 24 bytes; memory is registered by the page. */
+const INFO_PAGE_BYTES = 4096;
 
 /** See the head of this file. */
 export class ServerPath {
@@ -31,6 +41,8 @@ export class ServerPath {
   private service: ServerConnection | undefined;
   private serviceDrained: (() => void) | undefined;
   private memory: RegisteredMemory | undefined;
+  /** The page that holds INFO_RSP, for the device. */
+  private infoMemory: RegisteredMemory | undefined;
   private attachesPending = 0;
   private infoPending: string | undefined;
   /** Arena offset of INFO_RSP. */
@@ -54,8 +66,9 @@ export class ServerPath {
     const counters = laneControls.length + 1;
     const countersBytes = counters * RECEIVED_COUNTER_BYTES;
     const { memory } = environment;
-    this.countersAt = memory.allocate(countersBytes + infoResponseBytes(1), "a server path");
-    this.infoAt = this.countersAt + countersBytes;
+    // INFO_RSP has pages of its own, in front: the device may read those.
+    this.infoAt = memory.allocate(INFO_PAGE_BYTES + countersBytes, "a server path");
+    this.countersAt = this.infoAt + INFO_PAGE_BYTES;
     this.heartbeat = new Heartbeat(environment.clock, settings.heartbeat, {
       received: () => {
         let sum = 0;
@@ -72,6 +85,18 @@ export class ServerPath {
 
   private receivedIndex(thread: number): number {
     return (this.countersAt + thread * RECEIVED_COUNTER_BYTES) / 4;
+  }
+
+  /** The device that carries it; empty before the first connection. */
+  get hcaName(): string {
+    for (const { hcaName } of this.tickets.values()) return hcaName;
+    return "";
+  }
+
+  /** Port of that device. */
+  get hcaPort(): number {
+    for (const { hcaPort } of this.tickets.values()) return hcaPort;
+    return 0;
   }
 
   /** Requests that the back end works on. */
@@ -95,7 +120,12 @@ export class ServerPath {
   /** Accepts connection `cid`. */
   accept(cid: number, request: ConnectionRequest, privateData: Uint8Array): void {
     this.accepting.add(cid);
-    request.accept(privateData, (outcome) => {
+    const { queueDepth } = this.session.server.settings;
+    const limits = cid === 0 ? SERVICE_QUEUE_LIMITS : {
+      sendsMax: queueDepth + IO_QUEUE_SPARE,
+      receivesMax: queueDepth + IO_QUEUE_SPARE,
+    };
+    request.accept(privateData, limits, (outcome) => {
       this.accepting.delete(cid);
       if ("failure" in outcome) return this.close(outcome.failure.reason);
       if (this.state !== "CONNECTING") {
@@ -110,8 +140,13 @@ export class ServerPath {
   private adopt(cid: number, ticket: ConnectionTicket): void {
     const { session, fabric } = this;
     const { environment, laneControls } = session.server;
+    const failure = this.registerMemory(ticket);
+    if (failure !== undefined) {
+      environment.adopter.discard(ticket);
+      fabric.release(ticket);
+      return this.refuse("connect_no_memory", failure);
+    }
     this.tickets.set(cid, ticket);
-    this.memory ??= fabric.register(ticket, session.chunksAt, session.chunksLength);
     if (cid === 0) {
       const connection = new ServerConnection(
         session.adminLane,
@@ -125,7 +160,8 @@ export class ServerPath {
       };
       this.service = connection;
       connection.bind(environment.adopter.adopt(ticket, limits, connection));
-      connection.fabric.expose(this.memory);
+      connection.fabric.expose(this.memory!);
+      connection.fabric.expose(this.infoMemory!);
       return;
     }
     const reactor = (cid - 1) % laneControls.length;
@@ -135,13 +171,26 @@ export class ServerPath {
       this.handle,
       cid,
       ticket,
-      this.memory,
+      this.memory!,
       this.receivedIndex(reactor + 1),
       () => {
         this.attachesPending--;
         this.checkInfo();
       },
     );
+  }
+
+  /** Registers the session's chunks for this path, once; a sentence when that fails. */
+  private registerMemory(ticket: ConnectionTicket): string | undefined {
+    const { session, fabric } = this;
+    try {
+      this.memory ??= fabric.register(ticket, session.chunksAt, session.chunksLength, "remote");
+      this.infoMemory ??= fabric.register(ticket, this.infoAt, INFO_PAGE_BYTES, "local");
+    } catch (error) {
+      if (error instanceof SystemError) return error.message;
+      throw error;
+    }
+    return undefined;
   }
 
   /** INFO_REQ arrived on the service connection. */
@@ -231,9 +280,10 @@ export class ServerPath {
     if (!this.isDrained || this.accepting.size > 0 || this.isFreed) return;
     this.isFreed = true;
     const { memory } = this.session.server.environment;
-    for (const ticket of this.tickets.values()) this.fabric.release(ticket);
     if (this.memory !== undefined) this.fabric.unregister(this.memory);
-    memory.release(this.countersAt);
+    if (this.infoMemory !== undefined) this.fabric.unregister(this.infoMemory);
+    for (const ticket of this.tickets.values()) this.fabric.release(ticket);
+    memory.release(this.infoAt);
     this.session.onPathClosed(this);
   }
 }

@@ -69,6 +69,7 @@ export function fakeDiskOptions(
       maxDiscardBytes: 16 << 20,
       maxWriteZeroesBytes: 16 << 20,
       discardGranularityBytes: 4096,
+      discardAlignmentBytes: 0,
       secureErase: false,
       readOnly: false,
       writeCache: true,

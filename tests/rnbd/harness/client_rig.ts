@@ -71,6 +71,8 @@ export class RnbdClientRig {
     this.client = new RnbdClient(this.rtrs.reactors.map((reactor) => reactor.control), {
       onDeviceOpen: (device) => this.events.push(`open ${device.devicePath}`),
       onDeviceClosed: (device) => this.events.push(`closed ${device.devicePath}`),
+      onDeviceResized: (device) =>
+        this.events.push(`resized ${device.devicePath} ${device.geometry!.sizeBytes}`),
       onDeviceFailed: (device, failure) => {
         this.events.push(`failed ${device.devicePath}`);
         this.failures.push(failure);

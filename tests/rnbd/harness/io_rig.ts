@@ -127,6 +127,10 @@ export class FakeQueue implements BackendQueue {
     return this.place < 0 ? -1 : this.place + offset;
   }
 
+  refreshSize(): boolean {
+    return false;
+  }
+
   close(): void {
     assert.equal(this.inflight, 0, "closed with operations in flight");
     assert.ok(!this.isClosed, "closed twice");

@@ -1,6 +1,11 @@
 /** The RNBD server above the RTRS server of tests/rtrs, with disks that exist by name only. */
 import assert from "node:assert/strict";
-import { decodeOpenResponse, encodeClose, encodeOpen } from "../../../src/rnbd/codec.ts";
+import {
+  decodeOpenResponse,
+  encodeClose,
+  encodeOpen,
+  type OpenResponse,
+} from "../../../src/rnbd/codec.ts";
 import type { AccessModeName } from "../../../src/rnbd/access_mode.ts";
 import type { BackendGeometry, BackendTicket } from "../../../src/rnbd/backend.ts";
 import {
@@ -31,6 +36,8 @@ interface PendingOpen {
 /** A client's session with the server, on its service connection. */
 export class AdminClient {
   private nextChunk = 0;
+  /** What the last OPEN that succeeded was told. */
+  lastOpen: OpenResponse | undefined;
 
   constructor(
     private readonly rig: RnbdServerRig,
@@ -95,6 +102,7 @@ export class AdminClient {
     }
     const response = decodeOpenResponse(new DataView(data.buffer), 0);
     assert.ok(typeof response === "object", String(response));
+    this.lastOpen = response;
     return response.deviceId;
   }
 
@@ -123,6 +131,8 @@ export class RnbdServerRig {
   readonly identities = new Map<string, string>();
   geometry: Partial<BackendGeometry> = {};
   failure: { errno: number; reason: string } | undefined;
+  /** Disks by identity whose size is another now. */
+  readonly sizes = new Map<string, number>();
   private clients = 0;
 
   constructor(answersAtOnce = true) {
@@ -140,6 +150,7 @@ export class RnbdServerRig {
         if (this.opensAtOnce) this.endOpen(pending);
         else this.opens.push(pending);
       },
+      currentSizeBytes: (ticket) => this.sizes.get(ticket.identity) ?? ticket.geometry.sizeBytes,
       close: (tickets) => this.closedTickets.push(tickets[0]!),
     };
     this.server = new RnbdServer(
@@ -150,6 +161,7 @@ export class RnbdServerRig {
       {
         onOpened: (_session, device) => this.log.push(`opened ${device.mappingPath}`),
         onClosed: (_session, device) => this.log.push(`closed ${device.mappingPath}`),
+        onResized: (_session, device) => this.log.push(`resized ${device.mappingPath}`),
         onOpenRefused: (_session, path, errno) => this.log.push(`refused ${path} ${errno}`),
         onSession: (session, isUp) => this.log.push(`${session.sessname} ${isUp ? "up" : "down"}`),
       },

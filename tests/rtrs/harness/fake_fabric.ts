@@ -16,6 +16,7 @@ import type {
   FabricConnectionHandler,
   FabricFailure,
   FabricListener,
+  MemoryAccess,
   RegisteredMemory,
 } from "../../../src/fabric/fabric.ts";
 
@@ -94,6 +95,16 @@ export class FakeConnection implements FabricConnection {
 
   expose(memory: RegisteredMemory): void {
     this.exposed.push(memory);
+  }
+
+  conceal(memory: RegisteredMemory): void {
+    const at = this.exposed.indexOf(memory);
+    assert.ok(at >= 0, "concealed what was not exposed");
+    this.exposed.splice(at, 1);
+  }
+
+  reaches(): boolean {
+    return true;
   }
 
   close(): void {
@@ -193,9 +204,14 @@ export class FakeFabric implements Fabric {
     return { cancel: () => pending.isCancelled = true };
   }
 
-  register(_ticket: ConnectionTicket, at: number, length: number): RegisteredMemory {
+  register(
+    _ticket: ConnectionTicket,
+    at: number,
+    length: number,
+    access: MemoryAccess,
+  ): RegisteredMemory {
     const rkey = 0x1000 + this.nextNumber++;
-    const memory = { at, length, rkey, address: { high: 0x7f01, low: at >>> 0 } };
+    const memory = { at, length, access, lkey: 0, rkey, address: { high: 0x7f01, low: at >>> 0 } };
     this.registered.add(memory);
     return memory;
   }
@@ -210,7 +226,14 @@ export class FakeFabric implements Fabric {
 
   ticket(localAddress: string, remoteAddress: string): ConnectionTicket {
     const details = { number: this.nextNumber++ };
-    const ticket: ConnectionTicket = { carrier: "sim", localAddress, remoteAddress, details };
+    const ticket: ConnectionTicket = {
+      carrier: "sim",
+      localAddress,
+      remoteAddress,
+      hcaName: "fake0",
+      hcaPort: 1,
+      details,
+    };
     this.tickets.add(ticket);
     return ticket;
   }
@@ -228,7 +251,7 @@ export class FakeFabric implements Fabric {
     remoteAddress = "tcp:10.0.0.2",
     localAddress = "tcp:10.0.0.1",
   ): RequestFate {
-    let done: Parameters<ConnectionRequest["accept"]>[1] | undefined;
+    let done: Parameters<ConnectionRequest["accept"]>[2] | undefined;
     const fate: RequestFate = {
       finish: (failure) => {
         assert.ok(done !== undefined, "nobody accepted");
@@ -247,7 +270,7 @@ export class FakeFabric implements Fabric {
       privateData,
       localAddress,
       remoteAddress,
-      accept: (bytes, callback) => {
+      accept: (bytes, _limits, callback) => {
         isOpen();
         fate.accepted = bytes;
         done = callback;

@@ -1,0 +1,90 @@
+/** Devices of this program whose process is gone: found by their tag, taken over or told of. */
+import { describeErrno, ERRNO } from "../ffi/errno.ts";
+import { DEVICE_STATE } from "./commands.ts";
+import { UblkDevice, type UblkDeviceOptions } from "./device.ts";
+import type { DeviceInfo } from "./device_info.ts";
+import { blockPath } from "./device_node.ts";
+import { RECOVERY_RETRY_MS, RECOVERY_TIMEOUT_MS } from "./limits.ts";
+import { isSameTag } from "./ownership_tag.ts";
+
+const CHAR_CLASS = "/sys/class/ublk-char";
+
+/** What was found under a mapping's tag. */
+export interface Adoption {
+  /** The device, served again; undefined when there was none that could be. */
+  readonly device: UblkDevice | undefined;
+  /** What was left alone, in words. */
+  readonly warnings: readonly string[];
+}
+
+/** Numbers of all ublk devices of this machine. */
+function deviceIds(): number[] {
+  try {
+    return [...Deno.readDirSync(CHAR_CLASS)]
+      .flatMap(({ name }) => /^ublkc(\d+)$/.exec(name)?.[1] ?? []).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return pid > 0 && pid !== Deno.pid && Deno.statSync(`/proc/${pid}`).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until the dead server's descriptors are closed. @returns 0 or an errno */
+async function startRecovery(options: UblkDeviceOptions, id: number): Promise<number> {
+  for (const end = performance.now() + RECOVERY_TIMEOUT_MS;;) {
+    const errno = await options.control.startRecovery(id);
+    if (errno !== ERRNO.EBUSY || performance.now() > end) return errno;
+    await new Promise((resolve) => setTimeout(resolve, RECOVERY_RETRY_MS));
+  }
+}
+
+/** Why a leftover cannot serve for the disk as it is now; undefined when it can. */
+async function mismatch(options: UblkDeviceOptions, info: DeviceInfo): Promise<string | undefined> {
+  const { geometry, control } = options;
+  const kernel = await control.parameters(info.id);
+  if (kernel.logicalBlockBytes !== geometry.logicalBlockBytes) {
+    return `it has blocks of ${kernel.logicalBlockBytes} bytes, the disk ` +
+      `${geometry.logicalBlockBytes}`;
+  }
+  if (kernel.maxIoBytes > geometry.maxIoBytes) {
+    return `its requests have up to ${kernel.maxIoBytes} bytes, and the server allows ` +
+      `${geometry.maxIoBytes}`;
+  }
+  if (kernel.readOnly !== geometry.readOnly) {
+    return `it is ${kernel.readOnly ? "read-only" : "writable"}, and the mapping is not`;
+  }
+  return undefined;
+}
+
+async function adopt(options: UblkDeviceOptions, info: DeviceInfo): Promise<UblkDevice | string> {
+  if (info.state === DEVICE_STATE.DEAD) return "it was never started, or stopped";
+  if (isAlive(info.serverPid)) return `process ${info.serverPid} serves it`;
+  const problem = await mismatch(options, info);
+  if (problem !== undefined) return problem;
+  const errno = await startRecovery(options, info.id);
+  if (errno !== 0) return `START_USER_RECOVERY failed: ${describeErrno(errno)}`;
+  return await UblkDevice.recover(options, info);
+}
+
+/**
+ * Looks for devices with the mapping's tag and takes over the first that can be: its users go on
+ * as if nothing had been, with the size that the kernel has. Others are left alone.
+ * @throws Error when taking over failed half-way
+ */
+export async function adoptLeftover(options: UblkDeviceOptions): Promise<Adoption> {
+  const warnings: string[] = [];
+  for (const id of deviceIds()) {
+    const info = await options.control.deviceInfo(id);
+    if (info === undefined || !isSameTag(info.tag, options.tag)) continue;
+    const result = await adopt(options, info);
+    if (result instanceof UblkDevice) return { device: result, warnings };
+    warnings.push(`${blockPath(id)} is a leftover of this mapping and is left alone: ${result}`);
+  }
+  return { device: undefined, warnings };
+}

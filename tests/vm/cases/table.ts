@@ -1,0 +1,37 @@
+/** Every case that runs in a guest. */
+import type { GuestCase } from "../guest/case.ts";
+import type { Combination } from "../guest/peers.ts";
+import { DATA_CASES } from "./data.ts";
+import { FAULT_CASES } from "./faults.ts";
+import { LIFE_CYCLE_CASES } from "./life_cycle.ts";
+import { MAPPING_CASES } from "./mapping.ts";
+
+/** All of them, in the order they run in. */
+export const CASES: readonly GuestCase[] = [
+  ...MAPPING_CASES,
+  ...DATA_CASES,
+  ...LIFE_CYCLE_CASES,
+  ...FAULT_CASES,
+];
+
+/** The case of this name. @throws when there is none */
+export function findCase(name: string): GuestCase {
+  const found = CASES.find((guestCase) => guestCase.name === name);
+  if (found === undefined) throw new Error(`No case is called "${name}"`);
+  return found;
+}
+
+/** Who is tried against whom. */
+export const COMBINATIONS: readonly Combination[] = [
+  { client: "kernel", server: "kernel", carrier: "ip" },
+  { client: "kernel", server: "ours", carrier: "ip" },
+  { client: "ours", server: "kernel", carrier: "ip" },
+  { client: "ours", server: "ours", carrier: "ip" },
+  { client: "ours", server: "ours", carrier: "tcp" },
+];
+
+/** Cases that apply to a combination; the long ones only when `full` is set. */
+export const casesFor = (combination: Combination, full: boolean): readonly GuestCase[] =>
+  CASES.filter((guestCase) =>
+    (guestCase.appliesTo?.(combination) ?? true) && (full || guestCase.isLong !== true)
+  );

@@ -1,0 +1,179 @@
+/** Our server and client in the guest: the program of this tree, driven by its control API. */
+import type { MappingStatus, MapRequest } from "../../../src/appliance/appliance_api.ts";
+import type { FailureBody } from "../../../src/appliance/control_api/failure.ts";
+import { Appliance } from "../../support/appliance.ts";
+import { waitFor } from "../../support/process.ts";
+import { RDMA_ADDRESS } from "./network.ts";
+import {
+  type BlockClient,
+  type BlockServer,
+  type ClientOptions,
+  type Combination,
+  type MapOptions,
+  type MappedDevice,
+  PeerError,
+  type PeerProcess,
+  type ServerOptions,
+} from "./peers.ts";
+
+/** An emulated processor is 10 to 20 times slower. */
+const PATIENCE = 6;
+const OPEN_TIMEOUT_MS = 120_000;
+const PORT = 1234;
+
+const addressOf = (carrier: Combination["carrier"], address?: string): string =>
+  carrier === "ip" ? `ip:${address ?? RDMA_ADDRESS}` : `tcp:${address ?? "127.0.0.1"}`;
+
+let folders = 0;
+
+/** Starts the program on a config of its own. */
+async function startProgram(name: string, config: string): Promise<Appliance> {
+  const directory = `/run/rnbd-test/${name}-${++folders}`;
+  await Deno.mkdir(directory, { recursive: true });
+  const node = `[node]\nname = "${name}"\nruntime_dir = "${directory}/run"\n`;
+  return await Appliance.start({ config: node + config, directory, name, patience: PATIENCE });
+}
+
+function processOf(program: Appliance): PeerProcess {
+  return {
+    pid: program.pid,
+    kill: async () => void await program.kill("SIGKILL"),
+    freeze: () => Deno.kill(program.pid, "SIGSTOP"),
+    thaw: () => Deno.kill(program.pid, "SIGCONT"),
+    get log() {
+      return program.stderr;
+    },
+  };
+}
+
+/** Our server. */
+export class OurServer implements BlockServer {
+  readonly kind = "ours";
+  readonly process: PeerProcess;
+
+  private constructor(private readonly program: Appliance) {
+    this.process = processOf(program);
+  }
+
+  /** Starts it. */
+  static async start(
+    carrier: Combination["carrier"],
+    options: ServerOptions,
+  ): Promise<OurServer> {
+    const lines = [
+      "[server]",
+      `listen = ["${addressOf(carrier, options.address)}"]`,
+      `port = ${PORT}`,
+      `dev_search_path = "${options.searchPath ?? "/dev"}"`,
+      ...(options.queueDepth === undefined ? [] : [`queue_depth = ${options.queueDepth}`]),
+      ...(options.ioMode === undefined ? [] : [`io_mode = "${options.ioMode}"`]),
+      ...(options.alwaysInvalidate === undefined
+        ? []
+        : [`always_invalidate = ${options.alwaysInvalidate}`]),
+    ];
+    if (options.memoryExport !== undefined) {
+      const { devicePath, sizeBytes } = options.memoryExport;
+      lines.push("", "[[server.export]]", `device_path = "${devicePath}"`);
+      lines.push('backend = "memory"', `size = ${sizeBytes}`);
+    }
+    return new OurServer(await startProgram("server", lines.join("\n") + "\n"));
+  }
+
+  async sessions(): Promise<readonly string[]> {
+    return (await this.program.status()).clients.map(({ sessname }) => sessname);
+  }
+
+  stop(): Promise<void> {
+    return this.program.stop();
+  }
+}
+
+/** A request to the control socket. @throws {PeerError} with the errno of the answer */
+async function request(
+  program: Appliance,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  using client = Deno.createHttpClient({
+    proxy: { transport: "unix", path: program.controlSocket },
+  });
+  const response = await fetch(`http://localhost${path}`, {
+    client,
+    method,
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
+  const text = await response.text();
+  if (response.ok) return text === "" ? undefined : JSON.parse(text);
+  const { error } = JSON.parse(text) as FailureBody;
+  throw new PeerError(error.errno, error.message);
+}
+
+class OurDevice implements MappedDevice {
+  constructor(
+    private readonly program: Appliance,
+    private readonly name: string,
+    readonly path: string,
+  ) {}
+
+  private get resource(): string {
+    return `/v1/mappings/${encodeURIComponent(this.name)}`;
+  }
+
+  async state(): Promise<"open" | "closed"> {
+    return (await this.program.mapping(this.name)).state;
+  }
+
+  async unmap(force = false): Promise<void> {
+    await request(this.program, "DELETE", `${this.resource}?force=${force}`);
+  }
+
+  async reopen(): Promise<void> {
+    await request(this.program, "POST", `${this.resource}/remap`);
+    const isOpen = async () => await this.state() === "open";
+    await waitFor(isOpen, OPEN_TIMEOUT_MS, `${this.path} to be open again`);
+  }
+}
+
+/** Our client, with devices by ublk. */
+export class OurClient implements BlockClient {
+  readonly kind = "ours";
+  readonly process: PeerProcess;
+
+  private constructor(
+    private readonly program: Appliance,
+    private readonly carrier: Combination["carrier"],
+  ) {
+    this.process = processOf(program);
+  }
+
+  /** Starts it without any mapping. */
+  static async start(
+    carrier: Combination["carrier"],
+    options: ClientOptions,
+  ): Promise<OurClient> {
+    const reactors = options.reactors === undefined ? "" : `reactors = ${options.reactors}\n`;
+    return new OurClient(await startProgram("client", reactors), carrier);
+  }
+
+  async map(options: MapOptions): Promise<MappedDevice> {
+    const isKnown = (await this.program.status()).sessions
+      .some(({ sessname }) => sessname === options.sessname);
+    const asked: MapRequest = {
+      sessname: options.sessname,
+      device_path: options.devicePath,
+      name: `${options.sessname}-${options.devicePath.replaceAll("/", "!")}`,
+      expose: "ublk" as never,
+      ...(options.accessMode === undefined ? {} : { access_mode: options.accessMode }),
+      ...(isKnown ? {} : { paths: [addressOf(this.carrier, options.address)], dest_port: PORT }),
+    };
+    const mapping = await request(this.program, "POST", "/v1/mappings", asked) as MappingStatus;
+    return new OurDevice(this.program, mapping.name, mapping.device!);
+  }
+
+  stop(): Promise<void> {
+    return this.program.stop();
+  }
+}

@@ -1,0 +1,100 @@
+/** The four combinations of client and server behind one pair of interfaces. */
+
+/** Whose implementation plays a role. */
+export type PeerKind = "kernel" | "ours";
+
+/** Who talks to whom, over what. */
+export interface Combination {
+  readonly client: PeerKind;
+  readonly server: PeerKind;
+  /** `ip`: RDMA; `tcp`: the built-in carrier, ours only. */
+  readonly carrier: "ip" | "tcp";
+}
+
+/** As in `ours client, kernel server`. */
+export const combinationName = ({ client, server, carrier }: Combination): string =>
+  `${client} client, ${server} server${carrier === "tcp" ? ", tcp" : ""}`;
+
+/** How a server differs from the usual one, which exports everything below /dev. */
+export interface ServerOptions {
+  /** Rkeys are renewed for every request. Default: as the implementation has it. */
+  readonly alwaysInvalidate?: boolean;
+  readonly queueDepth?: number;
+  /** Ours only, without the carrier: instead of the usual one. */
+  readonly address?: string;
+  /** Default `/dev`. */
+  readonly searchPath?: string;
+  /** Ours only: an export that lives in the server's memory. */
+  readonly memoryExport?: { readonly devicePath: string; readonly sizeBytes: number };
+  /** Ours only. */
+  readonly ioMode?: "fileio" | "blockio";
+}
+
+/** How a client differs from the usual one. */
+export interface ClientOptions {
+  /** Ours only: threads that carry I/O. */
+  readonly reactors?: number;
+}
+
+/** What a client is asked to map. */
+export interface MapOptions {
+  readonly sessname: string;
+  /** Below the server's search path. */
+  readonly devicePath: string;
+  readonly accessMode?: "ro" | "rw" | "migration";
+  /** Instead of the server's address; without the carrier. */
+  readonly address?: string;
+}
+
+/** A refusal, with the errno that the user sees. */
+export class PeerError extends Error {
+  override readonly name = "PeerError";
+  /** @param errno such as `EEXIST` */
+  constructor(readonly errno: string, message: string) {
+    super(`${errno}: ${message}`);
+  }
+}
+
+/** A remote device on this side. */
+export interface MappedDevice {
+  /** Of the block device, such as `/dev/rnbd0`. */
+  readonly path: string;
+  state(): Promise<"open" | "closed">;
+  /** @throws {PeerError} EBUSY while it is in use and `force` is not set */
+  unmap(force?: boolean): Promise<void>;
+  /** Connects anew and takes over what the server says about the device now. */
+  reopen(): Promise<void>;
+}
+
+/** Maps devices. */
+export interface BlockClient {
+  readonly kind: PeerKind;
+  /** @throws {PeerError} when the server or the client refuses */
+  map(options: MapOptions): Promise<MappedDevice>;
+  /** Drops everything that is mapped and goes. */
+  stop(): Promise<void>;
+  /** Ours only: the process, to kill or to look at. */
+  readonly process?: PeerProcess;
+}
+
+/** Exports devices. */
+export interface BlockServer {
+  readonly kind: PeerKind;
+  /** Sessions that are connected, by name. */
+  sessions(): Promise<readonly string[]>;
+  stop(): Promise<void>;
+  /** Ours only. */
+  readonly process?: PeerProcess;
+}
+
+/** A program that can be treated badly. */
+export interface PeerProcess {
+  readonly pid: number;
+  /** Ends it at once, without a chance to say anything. */
+  kill(): Promise<void>;
+  /** As it is, but it does not run any more. */
+  freeze(): void;
+  thaw(): void;
+  /** Of its stderr, for failures. */
+  readonly log: string;
+}

@@ -1,0 +1,79 @@
+/** The guest's first file system: enough to get at this machine's files and start the guest program. */
+import { run } from "../../support/process.ts";
+import { modulesFor } from "./kernel_modules.ts";
+
+/** Modules without which the host's files cannot be reached. */
+const BOOT_MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay"];
+
+/** Name under which QEMU offers this machine's root. */
+export const ROOT_TAG = "hostroot";
+
+/** What the guest prints on its console once the host's files are there. */
+export const GUEST_UP = "GUEST UP";
+
+/** Kernel parameter that names the folder with the guest's `start.sh`. */
+export const JOB_PARAMETER = "rnbd.job";
+
+/**
+ * First program of the guest. The host's root is mounted read-only with memory over it, so that
+ * every path is the same in both and nothing of the guest stays behind.
+ */
+const INIT = `#!/bin/sh
+b() { /bin/busybox "$@"; }
+b mount -t proc proc /proc
+b mount -t sysfs sys /sys
+b mount -t devtmpfs dev /dev
+for module in $(b cat /modules.list); do b insmod "/modules/$module"; done
+b mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro ${ROOT_TAG} /lower
+b mount -t tmpfs tmpfs /memory
+b mkdir -p /memory/upper /memory/work
+b mount -t overlay -o lowerdir=/lower,upperdir=/memory/upper,workdir=/memory/work overlay /newroot
+for name in proc sys dev; do b mount --move "/$name" "/newroot/$name"; done
+exec /bin/busybox switch_root /newroot /bin/sh -c '
+  export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  for word in $(cat /proc/cmdline); do
+    case "$word" in ${JOB_PARAMETER}=*) job=\${word#*=};; esac
+  done
+  mount -t tmpfs tmpfs /run
+  mkdir -p /dev/shm /dev/pts
+  mount -t tmpfs tmpfs /dev/shm
+  mount -t devpts devpts /dev/pts
+  mount -t debugfs debugfs /sys/kernel/debug
+  mount -t configfs configfs /sys/kernel/config
+  ip link set lo up
+  echo "${GUEST_UP} $(cut -d" " -f1 /proc/uptime)"
+  /bin/sh "$job/start.sh"
+  echo "GUEST END rc=$? $(cut -d" " -f1 /proc/uptime)"
+  sync
+  echo o > /proc/sysrq-trigger
+  while :; do sleep 1; done'
+`;
+
+/** Writes the compressed initramfs to `file`. */
+export async function makeInitramfs(
+  root: string,
+  kernelRelease: string,
+  file: string,
+  scratch: string,
+): Promise<void> {
+  for (const folder of ["bin", "dev", "proc", "sys", "lower", "memory", "newroot", "modules"]) {
+    await Deno.mkdir(`${scratch}/${folder}`, { recursive: true });
+  }
+  await Deno.copyFile("/bin/busybox", `${scratch}/bin/busybox`);
+  await Deno.symlink("busybox", `${scratch}/bin/sh`);
+  const paths = new Set<string>();
+  for (const name of BOOT_MODULES) {
+    for (const path of await modulesFor(root, kernelRelease, name)) paths.add(path);
+  }
+  const names: string[] = [];
+  for (const path of paths) {
+    const name = path.slice(path.lastIndexOf("/") + 1).replace(/\.xz$/, "");
+    const unpack = path.endsWith(".xz") ? "xz -dc" : "cat";
+    await run("sh", ["-c", `${unpack} "$1" > "$2"`, "sh", path, `${scratch}/modules/${name}`]);
+    names.push(name);
+  }
+  await Deno.writeTextFile(`${scratch}/modules.list`, names.join("\n") + "\n");
+  await Deno.writeTextFile(`${scratch}/init`, INIT, { mode: 0o755 });
+  const archive = `find . | cpio -o -H newc --quiet -R 0:0 | gzip -1 > "$1"`;
+  await run("sh", ["-c", archive, "sh", file], { cwd: scratch });
+}
