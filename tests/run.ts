@@ -152,7 +152,7 @@ function runStep(step: Step, options: Options): Promise<Outcome[]> {
     case "vm":
       return runVmStage({
         ...(options.filter === undefined ? {} : { filter: options.filter }),
-        onBoot: showFile,
+        onOutcome: (outcome) => showFile(outcome.name, [outcome]),
         tell: (what) => console.log(`  ${what}`),
       });
   }

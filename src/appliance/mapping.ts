@@ -34,8 +34,9 @@ export class Mapping {
   /** Who waits for the end of the try that comes next or is under way. */
   private readonly waiting: ((result: FirstTry) => void)[] = [];
   private readonly exposure: Exposure;
-  /** It is being exposed, or is: the device may close and open again meanwhile. */
-  private exposing: Promise<void> | undefined;
+  /** Ends when the exposure is as it should be: the device may close and open again meanwhile. */
+  private exposing: Promise<void> = Promise.resolve();
+  private isHidden = false;
   private exposeFailure: ExposeFailure | undefined;
 
   constructor(
@@ -70,9 +71,7 @@ export class Mapping {
   /** The device is open: it is exposed, once. */
   onOpen(): void {
     log.info("mapping open", { name: this.config.name, sessname: this.config.sessname });
-    this.exposing = this.exposing === undefined
-      ? this.expose()
-      : this.exposing.then(() => this.exposure.reopened());
+    this.exposing = this.exposing.then(() => this.expose());
     this.exposing.then(() => {
       const failure = this.exposeFailure;
       this.settle(failure === undefined ? { isOpen: true } : { isOpen: false, ...failure });
@@ -80,15 +79,16 @@ export class Mapping {
   }
 
   private async expose(): Promise<void> {
+    if (this.isHidden) return;
     this.exposeFailure = undefined;
     try {
-      await this.exposure.open();
+      // What was in the way of the last try may be gone.
+      if (this.exposure.path === undefined) await this.exposure.open();
+      else await this.exposure.reopened();
     } catch (error) {
       this.exposeFailure = explain(error);
       const { reason } = this.exposeFailure;
       log.error("cannot expose mapping", { name: this.config.name, reason });
-      // Whatever was in the way may be gone when the device is opened anew.
-      this.exposing = undefined;
     }
   }
 
@@ -109,9 +109,10 @@ export class Mapping {
    * @throws ApplianceError when it cannot
    */
   async resized(): Promise<void> {
-    await this.exposing;
+    const resized = this.exposing.then(() => this.exposure.resized());
+    this.exposing = resized.catch(() => {});
     try {
-      await this.exposure.resized();
+      await resized;
     } catch (error) {
       const { reason, errno } = explain(error);
       throw new ApplianceError(`Cannot resize ${this.config.name}: ${reason}`, errno, 1);
@@ -133,6 +134,7 @@ export class Mapping {
    * stay until the device is removed.
    */
   async hide(): Promise<void> {
+    this.isHidden = true;
     await this.exposing;
     try {
       await this.exposure.close();

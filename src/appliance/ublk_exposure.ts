@@ -49,8 +49,8 @@ export class UblkExposure implements Exposure {
       host: this.host(),
       tag: ownershipTag(node.name, config.name),
       geometry: this.device.geometry!,
-      // Lane 0 is main's; the reactors' are alike.
-      permits: session.allotments[1]!.setup.permits,
+      // Lane 0 is main's; the reactors' are alike. Without a connection there may be none.
+      permits: session.allotments[1]?.setup.permits ?? 0,
       link: linkPath(node.devDir, config.name),
     };
   }

@@ -215,9 +215,9 @@ export const VERBS: readonly VerbSpec[] = [
   },
   {
     name: "doctor",
-    summary: "say what this machine can do, and how to get what it lacks",
-    doc: "Needs no running appliance. Exits with 0 when devices can be mapped over TCP and " +
-      "exposed by NBD, else with 69.",
+    summary: "say what this machine can do, and what it lacks",
+    doc: "Says how to get what is missing. Needs no running appliance. Exits with 0 when " +
+      "devices can be mapped over TCP and exposed by NBD, else with 69.",
     positionals: [],
     options: [outputOption],
     examples: ["doctor", "doctor -o json"],

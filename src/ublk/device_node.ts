@@ -68,7 +68,7 @@ export function makeLink(path: string, id: number): void {
   const target = linkTarget(path);
   if (target === blockPath(id)) return;
   if (target !== undefined && exists(target)) {
-    const subject = `${path}, which leads to ${target}: another mapping has this name`;
+    const subject = `${path}, which leads to ${target}: another device has this name`;
     throw new SystemError(ERRNO.EEXIST, "symlink", subject);
   }
   if (target !== undefined) Deno.removeSync(path);

@@ -4,7 +4,7 @@ import { DEVICE_STATE } from "./commands.ts";
 import { UblkDevice, type UblkDeviceOptions } from "./device.ts";
 import type { DeviceInfo } from "./device_info.ts";
 import { blockPath } from "./device_node.ts";
-import { RECOVERY_RETRY_MS, RECOVERY_TIMEOUT_MS } from "./limits.ts";
+import { RECOVERY_RETRY_MS, RECOVERY_TIMEOUT_MS, SERVED_TIMEOUT_MS } from "./limits.ts";
 import { isSameTag } from "./ownership_tag.ts";
 
 const CHAR_CLASS = "/sys/class/ublk-char";
@@ -36,10 +36,13 @@ function isAlive(pid: number): boolean {
 }
 
 /** Waits until the dead server's descriptors are closed. @returns 0 or an errno */
-async function startRecovery(options: UblkDeviceOptions, id: number): Promise<number> {
-  for (const end = performance.now() + RECOVERY_TIMEOUT_MS;;) {
-    const errno = await options.control.startRecovery(id);
-    if (errno !== ERRNO.EBUSY || performance.now() > end) return errno;
+async function startRecovery(options: UblkDeviceOptions, info: DeviceInfo): Promise<number> {
+  for (const start = performance.now();;) {
+    const errno = await options.control.startRecovery(info.id);
+    if (errno !== ERRNO.EBUSY) return errno;
+    // A process that is being killed is there for a while; one that serves stays.
+    const limitMs = isAlive(info.serverPid) ? SERVED_TIMEOUT_MS : RECOVERY_TIMEOUT_MS;
+    if (performance.now() > start + limitMs) return errno;
     await new Promise((resolve) => setTimeout(resolve, RECOVERY_RETRY_MS));
   }
 }
@@ -64,12 +67,12 @@ async function mismatch(options: UblkDeviceOptions, info: DeviceInfo): Promise<s
 
 async function adopt(options: UblkDeviceOptions, info: DeviceInfo): Promise<UblkDevice | string> {
   if (info.state === DEVICE_STATE.DEAD) return "it was never started, or stopped";
-  if (isAlive(info.serverPid)) return `process ${info.serverPid} serves it`;
   const problem = await mismatch(options, info);
   if (problem !== undefined) return problem;
-  const errno = await startRecovery(options, info.id);
-  if (errno !== 0) return `START_USER_RECOVERY failed: ${describeErrno(errno)}`;
-  return await UblkDevice.recover(options, info);
+  const errno = await startRecovery(options, info);
+  if (errno === 0) return await UblkDevice.recover(options, info);
+  if (isAlive(info.serverPid)) return `process ${info.serverPid} serves it`;
+  return `START_USER_RECOVERY failed: ${describeErrno(errno)}`;
 }
 
 /**

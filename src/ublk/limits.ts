@@ -35,6 +35,9 @@ export const DELETE_TIMEOUT_MS = 5_000;
 export const RECOVERY_TIMEOUT_MS = 30_000;
 export const RECOVERY_RETRY_MS = 50;
 
+/** A device whose server is there after this long is being served. */
+export const SERVED_TIMEOUT_MS = 5_000;
+
 /** udev looks into every new or changed device for a moment; that is no user. */
 export const SETTLE_TIMEOUT_MS = 1_000;
 export const SETTLE_RETRY_MS = 100;

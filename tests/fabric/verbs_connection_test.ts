@@ -164,7 +164,7 @@ Deno.test("verbs: whatever the batches, every message arrives once and in order"
       }
       closeBoth(...sides);
     }),
-    { numRuns: 1000 },
+    { numRuns: 300 },
   );
 });
 
@@ -188,7 +188,7 @@ Deno.test("verbs: a close at any time ends, with everything accounted for", () =
         assert.deepEqual(seen, expected.slice(0, seen.length));
       }
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 

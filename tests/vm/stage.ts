@@ -14,8 +14,8 @@ import { slotCount } from "./machine/slots.ts";
 export interface VmStageOptions {
   /** Only cases whose full name holds this text. */
   readonly filter?: string;
-  /** Called when a boot is over, with its name and outcomes. */
-  readonly onBoot: (name: string, outcomes: readonly Outcome[]) => void;
+  /** Called with each outcome as it comes. */
+  readonly onOutcome: (outcome: Outcome) => void;
   /** Called with what is being done, as it takes long. */
   readonly tell: (what: string) => void;
 }
@@ -60,6 +60,8 @@ class BootLog {
   private currentSince = 0;
   readonly ended: EndRecord[] = [];
 
+  constructor(private readonly onEnd: (end: EndRecord) => void) {}
+
   readonly add = (record: unknown): void => {
     const told = record as GuestRecord;
     if (told.kind === "begin") {
@@ -68,6 +70,7 @@ class BootLog {
     } else {
       this.current = undefined;
       this.ended.push(told);
+      this.onEnd(told);
     }
   };
 
@@ -112,8 +115,12 @@ const asOutcome = (boot: Boot, end: EndRecord): Outcome => ({
 });
 
 /** Boots once and runs as many of the cases as come to an end; returns the outcomes of those. */
-async function bootOnce(machine: Machine, boot: Boot): Promise<Outcome[]> {
-  const log = new BootLog();
+async function bootOnce(
+  machine: Machine,
+  boot: Boot,
+  onOutcome: VmStageOptions["onOutcome"],
+): Promise<Outcome[]> {
+  const log = new BootLog((end) => onOutcome(asOutcome(boot, end)));
   const budgets = boot.job.cases.length * 10 * 60_000;
   const outcome = await bootGuest({
     machine,
@@ -136,20 +143,29 @@ async function bootOnce(machine: Machine, boot: Boot): Promise<Outcome[]> {
   const name = log.current?.name;
   const tail = outcome.console.trimEnd().split("\n").slice(-25).join("\n");
   const detail = `${outcome.reason}\n${tail}\n${hint}`;
-  if (name !== undefined) {
-    const durationMs = log.currentMs;
-    return [...detailed, { name: caseTitle(boot, name), result: "failed", durationMs, detail }];
-  }
-  if (detailed.length < boot.job.cases.length && failed) return detailed;
-  return [...detailed, { name: `vm: ${boot.name}`, result: "failed", durationMs: 0, detail }];
+  // A case that ended and spoiled the guest has said what is wrong.
+  const hasSaid = name === undefined && failed && detailed.length < boot.job.cases.length;
+  if (hasSaid) return detailed;
+  const fault: Outcome = {
+    name: name === undefined ? `vm: ${boot.name}` : caseTitle(boot, name),
+    result: "failed",
+    durationMs: name === undefined ? 0 : log.currentMs,
+    detail,
+  };
+  onOutcome(fault);
+  return [...detailed, fault];
 }
 
 /** Runs all cases of a boot; a case that spoils its guest costs a boot, not the cases after it. */
-async function runBoot(machine: Machine, planned: Boot): Promise<Outcome[]> {
+async function runBoot(
+  machine: Machine,
+  planned: Boot,
+  onOutcome: VmStageOptions["onOutcome"],
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   let boot = planned;
   while (boot.job.cases.length > 0) {
-    const some = await bootOnce(machine, boot);
+    const some = await bootOnce(machine, boot, onOutcome);
     outcomes.push(...some);
     const done = new Set(some.map(({ name }) => name));
     const rest = boot.job.cases.filter((name) => !done.has(caseTitle(boot, name)));
@@ -189,9 +205,7 @@ export async function runVmStage(options: VmStageOptions): Promise<Outcome[]> {
   const queue = [...boots];
   const worker = async () => {
     for (let boot = queue.shift(); boot !== undefined; boot = queue.shift()) {
-      const some = await runBoot(machine, boot);
-      options.onBoot(boot.name, some);
-      outcomes.push(...some);
+      outcomes.push(...await runBoot(machine, boot, options.onOutcome));
     }
   };
   await Promise.all(Array.from({ length: slotCount() }, worker));

@@ -42,6 +42,8 @@ export class VerbsConnectAttempt implements ConnectAttempt, CmOwner {
   private id = 0;
   private objects: ConnectionObjects | undefined;
   private ended = false;
+  /** What a time-out says. */
+  private awaited = "the address to be resolved";
 
   constructor(
     private readonly context: CmContext,
@@ -92,9 +94,11 @@ export class VerbsConnectAttempt implements ConnectAttempt, CmOwner {
     switch (event.type) {
       case CM_EVENT.ADDR_RESOLVED:
         this.objects = this.context.maker.make(this.id, this.target.limits);
+        this.awaited = "a route";
         resolveRoute(this.id, this.remainingMs(), this.subject);
         break;
       case CM_EVENT.ROUTE_RESOLVED:
+        this.awaited = "the peer's answer";
         connect(this.id, {
           privateData: this.target.privateData,
           responderResources: 0,
@@ -129,7 +133,7 @@ export class VerbsConnectAttempt implements ConnectAttempt, CmOwner {
   }
 
   private onTimeout(): void {
-    const reason = `${this.subject}: no answer within ${this.target.timeoutMs} ms`;
+    const reason = `${this.subject}: waited ${this.target.timeoutMs} ms for ${this.awaited}`;
     this.fail({ errno: ERRNO.ETIMEDOUT, reason });
   }
 

@@ -132,6 +132,7 @@ export class KernelClient implements BlockClient {
       `sessname=${options.sessname}`,
       `path=ip:${options.address ?? RDMA_ADDRESS}`,
       `device_path=${options.devicePath}`,
+      ...(options.port === undefined ? [] : [`dest_port=${options.port}`]),
       ...(options.accessMode === undefined ? [] : [`access_mode=${options.accessMode}`]),
     ];
     await writeAttribute(`${CLIENT_CONTROL}/map_device`, words.join(" "));

@@ -2,7 +2,7 @@
 import type { MappingStatus, MapRequest } from "../../../src/appliance/appliance_api.ts";
 import type { FailureBody } from "../../../src/appliance/control_api/failure.ts";
 import { Appliance } from "../../support/appliance.ts";
-import { waitFor } from "../../support/process.ts";
+import { run, waitFor } from "../../support/process.ts";
 import { RDMA_ADDRESS } from "./network.ts";
 import {
   type BlockClient,
@@ -34,12 +34,29 @@ async function startProgram(name: string, config: string): Promise<Appliance> {
   return await Appliance.start({ config: node + config, directory, name, patience: PATIENCE });
 }
 
+async function addCounters(program: Appliance): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const { counters } of (await program.status()).reactors) {
+    for (const [name, value] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + value;
+  }
+  return sums;
+}
+
+/** Lines of `[node]` for its data plane. */
+const reactorLines = (
+  options: { readonly reactors?: number; readonly spinUs?: number },
+): string[] => [
+  ...(options.reactors === undefined ? [] : [`reactors = ${options.reactors}`]),
+  ...(options.spinUs === undefined ? [] : [`spin_us = ${options.spinUs}`]),
+];
+
 function processOf(program: Appliance): PeerProcess {
   return {
     pid: program.pid,
     kill: async () => void await program.kill("SIGKILL"),
     freeze: () => Deno.kill(program.pid, "SIGSTOP"),
     thaw: () => Deno.kill(program.pid, "SIGCONT"),
+    counters: () => addCounters(program),
     get log() {
       return program.stderr;
     },
@@ -61,9 +78,10 @@ export class OurServer implements BlockServer {
     options: ServerOptions,
   ): Promise<OurServer> {
     const lines = [
+      ...reactorLines(options),
       "[server]",
       `listen = ["${addressOf(carrier, options.address)}"]`,
-      `port = ${PORT}`,
+      `port = ${options.port ?? PORT}`,
       `dev_search_path = "${options.searchPath ?? "/dev"}"`,
       ...(options.queueDepth === undefined ? [] : [`queue_depth = ${options.queueDepth}`]),
       ...(options.ioMode === undefined ? [] : [`io_mode = "${options.ioMode}"`]),
@@ -131,7 +149,8 @@ class OurDevice implements MappedDevice {
   }
 
   async reopen(): Promise<void> {
-    await request(this.program, "POST", `${this.resource}/remap`);
+    // RNBD says a size only when a device is opened, so this opens it anew.
+    await request(this.program, "POST", `${this.resource}/resize`, {});
     const isOpen = async () => await this.state() === "open";
     await waitFor(isOpen, OPEN_TIMEOUT_MS, `${this.path} to be open again`);
   }
@@ -154,8 +173,9 @@ export class OurClient implements BlockClient {
     carrier: Combination["carrier"],
     options: ClientOptions,
   ): Promise<OurClient> {
-    const reactors = options.reactors === undefined ? "" : `reactors = ${options.reactors}\n`;
-    return new OurClient(await startProgram("client", reactors), carrier);
+    await run("modprobe", ["ublk_drv"]);
+    const lines = reactorLines(options).map((line) => `${line}\n`);
+    return new OurClient(await startProgram("client", lines.join("")), carrier);
   }
 
   async map(options: MapOptions): Promise<MappedDevice> {
@@ -165,9 +185,12 @@ export class OurClient implements BlockClient {
       sessname: options.sessname,
       device_path: options.devicePath,
       name: `${options.sessname}-${options.devicePath.replaceAll("/", "!")}`,
-      expose: "ublk" as never,
+      expose: "ublk",
       ...(options.accessMode === undefined ? {} : { access_mode: options.accessMode }),
-      ...(isKnown ? {} : { paths: [addressOf(this.carrier, options.address)], dest_port: PORT }),
+      ...(isKnown ? {} : {
+        paths: [addressOf(this.carrier, options.address)],
+        dest_port: options.port ?? PORT,
+      }),
     };
     const mapping = await request(this.program, "POST", "/v1/mappings", asked) as MappingStatus;
     return new OurDevice(this.program, mapping.name, mapping.device!);

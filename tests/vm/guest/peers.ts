@@ -28,12 +28,20 @@ export interface ServerOptions {
   readonly memoryExport?: { readonly devicePath: string; readonly sizeBytes: number };
   /** Ours only. */
   readonly ioMode?: "fileio" | "blockio";
+  /** Ours only. Default 1234, which the kernel's server always takes. */
+  readonly port?: number;
+  /** Ours only: threads that carry I/O. */
+  readonly reactors?: number;
+  /** Ours only: how long those poll before they sleep, microseconds. */
+  readonly spinUs?: number;
 }
 
 /** How a client differs from the usual one. */
 export interface ClientOptions {
   /** Ours only: threads that carry I/O. */
   readonly reactors?: number;
+  /** Ours only: how long those poll before they sleep, microseconds. */
+  readonly spinUs?: number;
 }
 
 /** What a client is asked to map. */
@@ -44,6 +52,8 @@ export interface MapOptions {
   readonly accessMode?: "ro" | "rw" | "migration";
   /** Instead of the server's address; without the carrier. */
   readonly address?: string;
+  /** Of the server; default 1234. */
+  readonly port?: number;
 }
 
 /** A refusal, with the errno that the user sees. */
@@ -97,4 +107,6 @@ export interface PeerProcess {
   thaw(): void;
   /** Of its stderr, for failures. */
   readonly log: string;
+  /** Counters of its reactors, added up. */
+  counters(): Promise<Readonly<Record<string, number>>>;
 }

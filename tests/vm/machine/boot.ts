@@ -99,8 +99,10 @@ const readConsole = async (file: string): Promise<string> =>
 /** One try. Returns undefined when the guest was not up in time, which a new try may cure. */
 async function tryBoot(options: BootOptions, files: BootFiles): Promise<BootOutcome | undefined> {
   for (const file of [files.console, files.records]) await Deno.writeTextFile(file, "");
-  const child = new Deno.Command("qemu-system-x86_64", {
-    args: qemuArguments(options.machine, options.shape, files),
+  // The guest goes when this process does, however it does.
+  const leash = ["--pdeathsig", "KILL", "--", "qemu-system-x86_64"];
+  const child = new Deno.Command("setpriv", {
+    args: [...leash, ...qemuArguments(options.machine, options.shape, files)],
     stdin: "null",
     stdout: "null",
     stderr: "piped",

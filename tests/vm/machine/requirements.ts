@@ -4,6 +4,7 @@ import { requireCommand, requireFile, SkipTest } from "../../support/skip.ts";
 /** Programs that provisioning and booting run, with the package of each. */
 const HOST_COMMANDS: readonly (readonly [command: string, debianPackage: string])[] = [
   ["qemu-system-x86_64", "qemu-system-x86"],
+  ["setpriv", "util-linux"],
   ["apt-get", "apt"],
   ["dpkg", "dpkg"],
   ["tar", "tar"],

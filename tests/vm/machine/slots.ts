@@ -9,8 +9,11 @@ const RETRY_MS = 500;
 
 const SLOTS_MAX = 4;
 
-/** How many guests run at a time on this machine. */
-export const slotCount = (): number => Math.min(SLOTS_MAX, navigator.hardwareConcurrency);
+/** How many guests run at a time on this machine; `RNBD_TEST_VM_GUESTS` says otherwise. */
+export function slotCount(): number {
+  const chosen = Number(Deno.env.get("RNBD_TEST_VM_GUESTS") ?? 0);
+  return chosen > 0 ? chosen : Math.min(SLOTS_MAX, navigator.hardwareConcurrency);
+}
 
 /** Runs `work` when a slot is free; a slot ends with the process that has it. */
 export async function withSlot<T>(work: () => Promise<T>): Promise<T> {
