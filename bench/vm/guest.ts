@@ -2,6 +2,7 @@
  * The guest's program: `guest.ts PLAN.json` starts the contenders and runs round by round, job by
  * job, one contender after the other.
  */
+import type { FioJob } from "../../tests/support/fio.ts";
 import { run } from "../../tests/support/process.ts";
 import { fio } from "../../tests/vm/guest/fio.ts";
 import { queueLimit } from "../../tests/vm/guest/media.ts";
@@ -37,14 +38,16 @@ function perIo(before: CountersPerIo | null, after: CountersPerIo | null, ios: n
   return Object.fromEntries(entries.filter(([, value]) => value !== 0));
 }
 
-type Figures = Omit<RunRecord, "kind" | "contender" | "job" | "round">;
+/** I/O that went past a program of ours would be measured as something that it is not. */
+function requireIo(who: string, counters: CountersPerIo | null, names: readonly string[]): void {
+  if (counters === null) return;
+  const share = names.reduce((sum, name) => sum + (counters[name] ?? 0), 0);
+  if (share < 0.5) throw new Error(`${who} saw only ${share} of each I/O`);
+}
 
-async function measure(contender: Contender, job: VmJob, runtimeMs: number): Promise<Figures> {
-  const look = async () => ({
-    client: await countsOf(contender.client),
-    server: await countsOf(contender.server),
-  });
-  const before = await look();
+type Load = Omit<VmJob, "name">;
+
+async function load(contender: Contender, job: Load, runtimeMs: number): Promise<FioJob> {
   const result = await fio({
     filename: contender.path,
     rw: job.rw,
@@ -55,14 +58,36 @@ async function measure(contender: Contender, job: VmJob, runtimeMs: number): Pro
     timeoutMs: FIO_TIMEOUT_MS,
   });
   if (result.error !== 0) throw new Error(`fio on ${contender.path}: errno ${result.error}`);
+  return result;
+}
+
+/** Servers run for months, a measurement half a second: their code is to be compiled by then. */
+async function warmUp(contender: Contender, runtimeMs: number): Promise<void> {
+  if (contender.client === undefined && contender.server === undefined) return;
+  await load(contender, { rw: "randrw", blockBytes: 4096, iodepth: 32 }, runtimeMs);
+}
+
+type Figures = Omit<RunRecord, "kind" | "contender" | "job" | "round">;
+
+async function measure(contender: Contender, job: VmJob, runtimeMs: number): Promise<Figures> {
+  const look = async () => ({
+    client: await countsOf(contender.client),
+    server: await countsOf(contender.server),
+  });
+  const before = await look();
+  const result = await load(contender, job, runtimeMs);
   const after = await look();
   const direction = job.rw.endsWith("read") ? result.read : result.write;
+  const client = perIo(before.client, after.client, direction.total_ios);
+  const server = perIo(before.server, after.server, direction.total_ios);
+  requireIo(`our client at ${contender.path}`, client, ["ublk_requests"]);
+  requireIo(`our server of ${contender.path}`, server, ["server_reads", "server_writes"]);
   return {
     iops: direction.iops,
     latencyMeanUs: direction.lat_ns.mean / 1000,
     latencyP99Us: (direction.clat_ns.percentile?.["99.000000"] ?? 0) / 1000,
-    client: perIo(before.client, after.client, direction.total_ios),
-    server: perIo(before.server, after.server, direction.total_ios),
+    client,
+    server,
   };
 }
 
@@ -79,7 +104,8 @@ async function main(): Promise<void> {
     const maxIoKiB = Number(await queueLimit(contender.path, "max_sectors_kb"));
     port.write({ kind: "started", contender: name, maxIoKiB });
   }
-  for (let round = 0; round <= plan.rounds; round++) {
+  for (const contender of contenders.values()) await warmUp(contender, plan.warmUpMs);
+  for (let round = 1; round <= plan.rounds; round++) {
     for (const job of plan.jobs) {
       for (const [name, contender] of contenders) {
         const figures = await measure(contender, job, plan.runtimeMs);

@@ -3,8 +3,8 @@
  * The benchmark against the kernel (`deno task bench-vm`): boots a Debian kernel whose clock counts
  * instructions, and compares every combination of client and server in it, interleaved.
  *
- *     deno run -A bench/vm/main.ts [--rounds N] [--seconds S] [--only TEXT] [--jobs TEXT]
- *         [--cpus N] [--reactors N] [--spin-us N] [-o FILE]
+ *     deno run -A bench/vm/main.ts [--rounds N] [--seconds S] [--warm-up S] [--only TEXT]
+ *         [--jobs TEXT] [--cpus N] [--reactors N] [--spin-us N] [-o FILE]
  *
  * `--only` and `--jobs` choose by a part of the name; several are separated by commas. Prints
  * tables and bars, and writes everything as JSON. Exit code 0 also when a bar is missed: the table
@@ -63,6 +63,7 @@ function readOptions(): Options {
     options: {
       rounds: { type: "string", default: "3" },
       seconds: { type: "string", default: "0.5" },
+      "warm-up": { type: "string", default: "4" },
       only: { type: "string" },
       jobs: { type: "string" },
       cpus: { type: "string", default: "2" },
@@ -78,6 +79,7 @@ function readOptions(): Options {
     jobs: choose("jobs", values.jobs, JOBS, ({ name }) => name),
     rounds: readNumber("rounds", values.rounds, 1),
     runtimeMs: Math.round(readNumber("seconds", values.seconds, 0.01) * 1000),
+    warmUpMs: Math.round(readNumber("warm-up", values["warm-up"], 0.01) * 1000),
     cpus: readNumber("cpus", values.cpus, 1),
     reactors: readNumber("reactors", values.reactors, 1),
     spinUs: readNumber("spin-us", values["spin-us"], 0),
@@ -132,10 +134,10 @@ async function main(): Promise<void> {
   });
   if (!outcome.ok) fail(`${outcome.console}\n${outcome.reason}`, 1);
   const medians = takeMedians(runs);
-  const { rounds, runtimeMs, reactors, spinUs } = plan;
+  const { rounds, runtimeMs, warmUpMs, reactors, spinUs } = plan;
   const report = {
     manifest,
-    settings: { rounds, runtimeMs, cpus, reactors, spinUs },
+    settings: { rounds, runtimeMs, warmUpMs, cpus, reactors, spinUs },
     maxIoKiB: Object.fromEntries(started.map(({ contender, maxIoKiB }) => [contender, maxIoKiB])),
     medians,
     bars: judge(medians),

@@ -6,9 +6,11 @@ import type { VmJob } from "./jobs.ts";
 export interface VmBenchPlan {
   readonly contenders: readonly ContenderName[];
   readonly jobs: readonly VmJob[];
-  /** Measured ones; one more, not measured, comes before them, so that caches and JIT are warm. */
   readonly rounds: number;
+  /** Of each run. */
   readonly runtimeMs: number;
+  /** Of each contender with a program of ours, before the first round: until its JIT is done. */
+  readonly warmUpMs: number;
   /** Of our programs. */
   readonly reactors: number;
   readonly spinUs: number;
@@ -23,7 +25,7 @@ export interface RunRecord {
   readonly kind: "run";
   readonly contender: ContenderName;
   readonly job: string;
-  /** 0: the one that is not measured. */
+  /** From 1. */
   readonly round: number;
   readonly iops: number;
   readonly latencyMeanUs: number;

@@ -38,14 +38,13 @@ function medianFigures(runs: readonly RunRecord[]): VmFigures {
   };
 }
 
-/** The medians; the round that is not measured is left out. */
+/** The medians. */
 export function takeMedians(runs: readonly RunRecord[]): VmMedians {
   const medians: VmMedians = {};
-  const measured = runs.filter(({ round }) => round > 0);
-  for (const { contender, job } of measured) {
+  for (const { contender, job } of runs) {
     const figures = medians[contender] ??= {};
     figures[job] ??= medianFigures(
-      measured.filter((run) => run.contender === contender && run.job === job),
+      runs.filter((run) => run.contender === contender && run.job === job),
     );
   }
   return medians;

@@ -107,9 +107,10 @@ class Appliance implements RunningAppliance {
 
   private sessionFor(request: MapRequest): SessionConfig {
     const { sessname } = request;
-    const known = this.config.sessions.find((session) => session.sessname === sessname);
+    const known = this.client.sessionConfig(sessname) ??
+      this.config.sessions.find((session) => session.sessname === sessname);
     const paths = request.paths ?? known?.paths ?? [];
-    if (paths.length === 0 && !this.client.hasSession(sessname)) {
+    if (paths.length === 0) {
       const message = `No session is called ${sessname}, and no path to its server is given`;
       throw new ApplianceError(message, "ENXIO", EXIT_USAGE);
     }

@@ -39,9 +39,9 @@ export class ClientSide {
 
   constructor(private readonly runtime: Runtime, private readonly node: NodeConfig) {}
 
-  /** The session of that name, if some mapping uses it. */
-  hasSession(sessname: string): boolean {
-    return this.sessions.has(sessname);
+  /** How the session of that name was opened, if some mapping uses it. */
+  sessionConfig(sessname: string): SessionConfig | undefined {
+    return this.sessions.get(sessname)?.config;
   }
 
   mapping(name: string): Mapping {

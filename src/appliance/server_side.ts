@@ -36,10 +36,13 @@ export class ServerSide {
         runtime.counters.connectRefusals.add(reason);
         log.warn("client refused", { reason, detail });
       },
+      onPathClosed: (sessname: string | undefined, path: string, reason: string) =>
+        log.info("path closed", { sessname, path, reason }),
     };
     const settings = {
       queueDepth: config.queueDepth,
       maxIoBytes: config.maxIoBytes,
+      alwaysInvalidate: config.alwaysInvalidate,
       heartbeat: {
         intervalMs: config.heartbeatIntervalMs,
         missedMax: config.heartbeatMissedMax,

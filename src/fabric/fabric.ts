@@ -14,8 +14,11 @@ export interface RemoteAddress {
   readonly low: number;
 }
 
-/** Who may use registered memory: posts of this side only, or writes of the peer as well. */
-export type MemoryAccess = "local" | "remote";
+/**
+ * Who may use registered memory: posts of this side only, or writes of the peer as well, or those
+ * through {@link MemoryWindows} only.
+ */
+export type MemoryAccess = "local" | "remote" | "windows";
 
 /**
  * A range of local memory that posts may take their bytes from and, with access `remote`, a peer
@@ -28,10 +31,43 @@ export interface RegisteredMemory {
   readonly access: MemoryAccess;
   /** The key that posts of this side present to the device; 0 on carriers that need none. */
   readonly lkey: number;
-  /** The key a peer must present (STag on iWARP); 0 for local memory. */
+  /** The key a peer must present (STag on iWARP); 0 for local memory and for windows. */
   readonly rkey: number;
   /** The peer's name of the first byte. */
   readonly address: RemoteAddress;
+}
+
+/**
+ * Windows on registered memory, side by side, all of one size: a peer may write to one while it is
+ * open, on any connection of the path, and each time it is opened it has a new key. Plain data.
+ */
+export interface MemoryWindows {
+  /** What they are on; its access is `windows`. */
+  readonly memory: RegisteredMemory;
+  readonly windowBytes: number;
+  /** The carrier's names of the registration and of the windows, in order. */
+  readonly region: number;
+  readonly handles: readonly number[];
+}
+
+/** The windows of a path as one of its connections opens and closes them. */
+export interface ConnectionWindows {
+  /**
+   * Opens window `index`, which is closed, before anything that is posted from now on.
+   * @returns its key; 0 on a connection that is not usable any more
+   */
+  open(index: number): number;
+  /**
+   * Closes window `index`; {@link WindowHandler.onWindowClosed} tells when the peer cannot write
+   * any more.
+   */
+  close(index: number): void;
+}
+
+/** Told about windows, on the thread that adopted the connection. Never from within a call. */
+export interface WindowHandler {
+  /** Follows each close, unless the connection breaks or is closed before. */
+  onWindowClosed(index: number): void;
 }
 
 /** What a broken or refused connection says. */
@@ -103,6 +139,11 @@ export interface FabricConnection {
   expose(memory: RegisteredMemory): void;
   /** Undoes {@link expose}: nothing in flight refers to `memory` any more. */
   conceal(memory: RegisteredMemory): void;
+  /**
+   * Takes windows of the path into use. Carriers with {@link Fabric.makeWindows} have it; the
+   * connection must have been made with QueueLimits.windowChangesMax.
+   */
+  useWindows?(windows: MemoryWindows, handler: WindowHandler): ConnectionWindows;
   /** True when posts may take `length` bytes from arena offset `at`. */
   reaches(at: number, length: number): boolean;
   /** Starts closing: tells the peer, drops what is queued; ends with `onClosed`. Idempotent. */
@@ -129,6 +170,8 @@ export interface QueueLimits {
   readonly sendsMax: number;
   /** Messages from the peer that must find a receive posted. */
   readonly receivesMax: number;
+  /** Windows opened or closed whose completion is outstanding; none when it is left out. */
+  readonly windowChangesMax?: number;
 }
 
 /** Sizes that a carrier needs when a thread takes a connection over. */
@@ -219,6 +262,14 @@ export interface Fabric {
     length: number,
     access: MemoryAccess,
   ): RegisteredMemory;
+  /**
+   * Makes windows of `windowBytes` all over `memory`, whose access is `windows`; all are closed.
+   * Carriers that cannot take a key back do not have it.
+   * @throws SystemError when the device does not allow it
+   */
+  makeWindows?(memory: RegisteredMemory, windowBytes: number): MemoryWindows;
+  /** Undoes {@link makeWindows}, after the last connection that used them, before unregister. */
+  freeWindows?(windows: MemoryWindows): void;
   /** Frees what main holds for a connection, after its `onClosed`. */
   release(ticket: ConnectionTicket): void;
   /** Undoes {@link register}, after the last connection that exposed it was closed. */

@@ -6,6 +6,7 @@ import type { ConnectionTicket, FabricFailure, RegisteredMemory } from "../fabri
 import type { ClientPathMemory } from "../rtrs/client/connection.ts";
 import type { ClientLaneSetup } from "../rtrs/client/lane.ts";
 import type { LaneControl, LaneEvents } from "../rtrs/lane_control.ts";
+import type { ServerPathMemory } from "../rtrs/server/connection.ts";
 import type { ServerLaneSetup } from "../rtrs/server/lane.ts";
 import type { BackendTicket } from "./backend.ts";
 import type { BlockGeometry } from "./block_queue.ts";
@@ -44,7 +45,7 @@ export type LaneCommand =
       readonly path: number;
       readonly cid: number;
       readonly ticket: ConnectionTicket;
-      readonly memory: RegisteredMemory;
+      readonly memory: ServerPathMemory;
       readonly receivedIndex: number;
     }
     | { readonly kind: "detachServer"; readonly session: number; readonly path: number }
@@ -180,7 +181,7 @@ export class LaneClient implements LaneControl, DeviceControl {
     path: number,
     cid: number,
     ticket: ConnectionTicket,
-    memory: RegisteredMemory,
+    memory: ServerPathMemory,
     receivedIndex: number,
     done: () => void,
   ): void {

@@ -210,7 +210,7 @@ export class LaneHost {
     };
     connections.add(connection);
     connection.bind(this.thread.adopter.adopt(command.ticket, limits, connection));
-    connection.fabric.expose(command.memory);
+    connection.useMemory(command.memory);
   }
 
   private detachServer(command: LaneCommand & { kind: "detachServer" }, done: () => void): void {

@@ -84,7 +84,9 @@ export function decodeConnectRequest(bytes: Uint8Array): ConnectRequest | string
   const magic = view.getUint16(CONN_REQ.MAGIC, true);
   if (magic !== RTRS_MAGIC) return `wrong magic 0x${magic.toString(16)}`;
   const version = view.getUint16(CONN_REQ.VERSION, true);
-  if (version >> 8 !== RTRS_VERSION_MAJOR) return `unsupported RTRS version ${version >> 8}`;
+  if (version >> 8 !== RTRS_VERSION_MAJOR) {
+    return `the client speaks RTRS version ${version >> 8}, not ${RTRS_VERSION_MAJOR}`;
+  }
   const cidNum = view.getUint16(CONN_REQ.CID_NUM, true);
   if (cidNum > CONNECTIONS_MAX) return `${cidNum} connections a path are too many`;
   const cid = view.getUint16(CONN_REQ.CID, true);
@@ -135,7 +137,9 @@ export function decodeConnectAccept(bytes: Uint8Array): ConnectAccept | string {
   const magic = view.getUint16(CONN_RSP.MAGIC, true);
   if (magic !== RTRS_MAGIC) return `wrong magic 0x${magic.toString(16)} in the accept`;
   const version = view.getUint16(CONN_RSP.VERSION, true);
-  if (version >> 8 !== RTRS_VERSION_MAJOR) return `server speaks RTRS version ${version >> 8}`;
+  if (version >> 8 !== RTRS_VERSION_MAJOR) {
+    return `the server speaks RTRS version ${version >> 8}, not ${RTRS_VERSION_MAJOR}`;
+  }
   const errno = view.getInt16(CONN_RSP.ERRNO, true);
   if (errno !== 0) return `accept with errno ${errno}`;
   const queueDepth = view.getUint16(CONN_RSP.QUEUE_DEPTH, true);

@@ -6,6 +6,7 @@
 import type { ConnectionTicket, FabricFailure, RegisteredMemory } from "../fabric/fabric.ts";
 import type { ClientPathMemory } from "./client/connection.ts";
 import type { ClientLaneSetup } from "./client/lane.ts";
+import type { ServerPathMemory } from "./server/connection.ts";
 import type { ServerLaneSetup } from "./server/lane.ts";
 
 /** Lanes are named by the handles of their session and path in this process. */
@@ -36,7 +37,7 @@ export interface LaneControl {
     path: number,
     cid: number,
     ticket: ConnectionTicket,
-    memory: RegisteredMemory,
+    memory: ServerPathMemory,
     receivedIndex: number,
     done: () => void,
   ): void;

@@ -36,6 +36,12 @@ export const SERVICE_QUEUE_LIMITS = { sendsMax: 512, receivesMax: 512 } as const
 /** Messages of an I/O connection besides the answers: what is in flight while a path ends. */
 export const IO_QUEUE_SPARE = 16;
 
+/** Messages of an answer where keys are renewed: the data and the new key. */
+export const RENEWED_ANSWER_POSTS = 2;
+
+/** Changes of a chunk's window that are outstanding at a time: it is opened, then closed. */
+export const WINDOW_CHANGES_PER_CHUNK = 2;
+
 /** Answers that one request may need: a write and an immediate. */
 export const POSTS_PER_REQUEST_MAX = 3;
 

@@ -21,6 +21,12 @@ export const READ_WITH_BUFFER_BYTES = 24;
 /** Offsets of rkey_rsp. */
 export const RKEY_RSP = { TYPE: 0, BUF_ID: 2, RKEY: 4, BYTES: 8 } as const;
 
+/** Writes rkey_rsp at `at`. */
+export function encodeRkeyResponse(view: DataView, at: number, chunk: number, rkey: number): void {
+  view.setUint32(at, RTRS_MESSAGE.RKEY_RESPONSE | (chunk << 16), true);
+  view.setUint32(at + RKEY_RSP.RKEY, rkey, true);
+}
+
 /** Writes a WRITE message at `at`. */
 export function encodeWrite(view: DataView, at: number, userLength: number): void {
   view.setUint32(at, RTRS_MESSAGE.WRITE | (userLength << 16), true);

@@ -46,16 +46,30 @@ Deno.test("verbs: queues fit the device, and leave room for the marker", () => {
   assert.deepEqual(queueDepths({ sendsMax: 528, receivesMax: 1040 }, rxe), {
     sendDepth: 528,
     receiveDepth: 1040,
+    windowDepth: 0,
   });
   const small = { workRequestsMax: 100, completionsMax: 150 };
   assert.deepEqual(queueDepths({ sendsMax: 528, receivesMax: 1040 }, small), {
     sendDepth: 74,
     receiveDepth: 75,
+    windowDepth: 0,
   });
   assert.deepEqual(queueDepths({ sendsMax: 0, receivesMax: 0 }, rxe), {
     sendDepth: 1,
     receiveDepth: 1,
+    windowDepth: 0,
   });
+});
+
+Deno.test("verbs: changes of windows have their room in the queue, or there is no connection", () => {
+  const small = { workRequestsMax: 100, completionsMax: 150 };
+  const limits = { sendsMax: 528, receivesMax: 40, windowChangesMax: 64 };
+  assert.deepEqual(queueDepths(limits, small), {
+    sendDepth: 35,
+    receiveDepth: 40,
+    windowDepth: 64,
+  });
+  assert.throws(() => queueDepths({ ...limits, windowChangesMax: 99 }, small), /lower queue_depth/);
 });
 
 function event(type: number, status: number, bytes = 0): CmEvent {
@@ -103,6 +117,7 @@ Deno.test("verbs: a ticket survives the way to another thread; others are refuse
   const fields = {
     ...{ id: 2 ** 46, queuePair: 2, queuePairNumber: 3, completionQueue: 4, channel: 5 },
     ...{ channelFd: 6, context: 7, memory: 2 ** 33, sendDepth: 9, receiveDepth: 10 },
+    windowDepth: 11,
   };
   const ends = { localAddress: "ip:a", remoteAddress: "ip:b", hcaName: "rxe0", hcaPort: 1 };
   const ticket = makeTicket(ends, fields);

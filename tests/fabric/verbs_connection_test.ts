@@ -10,7 +10,9 @@ import type {
 import { VerbsConnection } from "../../src/fabric/verbs/connection.ts";
 import { BLOCK_HEAD } from "../../src/fabric/verbs/connection_memory.ts";
 import { CM_EVENT } from "../../src/ffi/verbs_layout.ts";
-import { FakeDevice, type FakeQueuePair, FakeThread } from "./verbs_fake_device.ts";
+import { FakeThread } from "./fake_thread.ts";
+import { FakeDevice } from "./verbs_fake_device.ts";
+import type { FakeQueuePair } from "./verbs_fake_queue_pair.ts";
 
 const DATA_BYTES = 4096;
 const COUNTERS_AT = 0;

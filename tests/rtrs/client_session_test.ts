@@ -143,6 +143,31 @@ Deno.test("INFO_RSP that makes no sense fails the attempt", () => {
   }
 });
 
+Deno.test("a server that hangs up on INFO_REQ: the failure says that the name may be taken", () => {
+  const rig = new ClientRig();
+  rig.session.start();
+  rig.acceptAll();
+  const failure = { errno: 104, reason: "the peer closed the connection" };
+  rig.service.handler.onBroken(failure);
+  rig.settle();
+  assert.match(rig.failures[0]!.reason, /^the peer closed .*name, clt@srv: another client may/);
+  assert.equal(rig.failures[0]!.errno, 104);
+
+  // Before and after, an end has nothing to do with the name.
+  const early = new ClientRig();
+  early.session.start();
+  early.accept();
+  early.service.handler.onBroken(failure);
+  early.settle();
+  assert.deepEqual(early.failures, [failure]);
+  const late = new ClientRig();
+  late.session.start();
+  late.establish();
+  late.service.handler.onBroken(failure);
+  late.settle();
+  assert.deepEqual(late.failures[0], failure);
+});
+
 Deno.test("INFO_RSP that nobody asked for, and a second one, fail the attempt", () => {
   const early = new ClientRig();
   early.session.start();

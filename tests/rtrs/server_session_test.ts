@@ -103,6 +103,13 @@ for (const [what, info] of wrongInfo) {
   });
 }
 
+Deno.test("a refused path is told as refused, and not as closed as well", () => {
+  const rig = new ServerRig();
+  rig.establish("clt1@srv1");
+  rig.establish("a/b", { sessionUuid: uuid(9), pathUuid: uuid(8) });
+  assert.deepEqual([rig.refusals, rig.closeReasons], [["info_invalid"], []]);
+});
+
 Deno.test("a second INFO_REQ closes the path, before and after the first was answered", () => {
   for (const answersAtOnce of [false, true]) {
     const rig = new ServerRig({ answersAtOnce });
@@ -207,6 +214,8 @@ Deno.test("one broken connection closes all of its path, on whichever thread it 
   const failure = { errno: 71, reason: "the client broke the protocol" };
   rig.server.onLaneBroken(attached.session, attached.path, failure.reason);
   assert.ok(service.isClosing);
+  rig.server.onLaneBroken(attached.session, attached.path, "what follows from it");
+  assert.deepEqual(rig.closeReasons, [failure.reason], "the log has the cause, once");
   for (const reactor of rig.reactors) assert.equal(reactor.of("detachServer").length, 1);
   assert.deepEqual(rig.sessionsDown, [], "the session lives until all have ended");
   rig.adopter.settle();

@@ -25,6 +25,7 @@ export interface ServerShape {
   readonly queueDepth: number;
   readonly maxIoBytes: number;
   readonly heartbeat: HeartbeatSettings;
+  readonly alwaysInvalidate: boolean;
 }
 
 /** How well exports can be opened at the moment. */
@@ -91,6 +92,8 @@ export class ServerNode {
       rejectionsIndex: this.counters.rejections(0),
       onRefused: (reason: string, detail: string) =>
         parts.log(`server refuses: ${reason}: ${detail}`),
+      onPathClosed: (sessname: string | undefined, address: string, reason: string) =>
+        parts.log(`server closes a path of ${sessname} from ${address}: ${reason}`),
     };
     this.rtrs = new RtrsServer(environment, shape, controls, this.rnbd);
     this.rtrs.listen(this.fabric, SERVER_ADDRESS, SERVER_PORT);

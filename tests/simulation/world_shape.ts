@@ -34,6 +34,7 @@ export function serverShape(random: SimRandom, intervalMs: number): ServerShape 
     queueDepth: random.pick([8, 9, 16, 33, 64]),
     maxIoBytes: 4 * KIB * (1 + random.below(6)),
     heartbeat: { intervalMs, missedMax: 5 },
+    alwaysInvalidate: random.chance(1 / 3),
   };
 }
 

@@ -16,7 +16,7 @@ export class RegistrationKeys {
   register(at: number, length: number, access: MemoryAccess): RegisteredMemory {
     const address = { high: ANNOUNCED_ADDRESS_HIGH, low: 0 };
     // Sockets send from anywhere: local memory needs no key.
-    if (access === "local") return { at, length, access, lkey: 0, rkey: 0, address };
+    if (access !== "remote") return { at, length, access, lkey: 0, rkey: 0, address };
     let rkey = 0;
     do {
       crypto.getRandomValues(this.random);

@@ -10,6 +10,7 @@ import type { SimProcess } from "./process.ts";
 import type { SimRandom } from "./random.ts";
 import type { SimScheduler } from "./scheduler.ts";
 import type { SimConnection } from "./sim_connection.ts";
+import type { SimWindow } from "./sim_windows.ts";
 
 /** How well the network works at the moment. */
 export interface NetworkConditions {
@@ -40,6 +41,8 @@ export class SimNetwork {
   };
   /** Connections whose ticket was not released, by their id. */
   readonly connections = new Map<number, SimConnection>();
+  /** Memory windows by their handle. */
+  readonly windows = new Map<number, SimWindow>();
   /** By `address port`. */
   readonly listeners = new Map<string, ListeningProcess>();
   /** What no correct program does: writes outside exposed memory, too many posts, … */
@@ -50,12 +53,20 @@ export class SimNetwork {
   /** Partitions, past ones too: from when to when. */
   private readonly blocked = new Map<string, { readonly from: number; readonly until: number }>();
   private connectionIds = 0;
+  private windowHandles = 0;
 
   constructor(readonly scheduler: SimScheduler, readonly random: SimRandom) {}
 
   /** A number for a new connection. */
   nextConnectionId(): number {
     return ++this.connectionIds;
+  }
+
+  /** A new window, closed. Its key is like no other window's but for the byte that counts. */
+  addWindow(): number {
+    const handle = ++this.windowHandles;
+    this.windows.set(handle, { rkey: (handle << 8 | this.random.below(256)) >>> 0, isOpen: false });
+    return handle;
   }
 
   /** A host starts a process; one at a time. */

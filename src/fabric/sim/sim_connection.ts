@@ -6,16 +6,20 @@
 import { ERRNO } from "../../ffi/errno.ts";
 import type {
   ConnectionLimits,
+  ConnectionWindows,
   FabricConnection,
   FabricConnectionHandler,
   FabricFailure,
+  MemoryWindows,
   RegisteredMemory,
   RemoteAddress,
+  WindowHandler,
 } from "../fabric.ts";
 import { SimChannel } from "./channel.ts";
 import { makeMessage, MESSAGE, payloadLength, readPayload, type SimMessage } from "./message.ts";
 import type { SimNetwork } from "./network.ts";
 import type { SimProcess } from "./process.ts";
+import { SimConnectionWindows } from "./sim_windows.ts";
 
 const TWO_32 = 2 ** 32;
 /** Time from the start of closing to `onClosed`, at most. */
@@ -36,6 +40,7 @@ export class SimConnection implements FabricConnection {
   /** What arrived before the owner looked. */
   private inbox: SimMessage[] = [];
   private readonly exposed = new Map<number, RegisteredMemory>();
+  private windows: SimConnectionWindows | undefined;
 
   /** @param page arena offset of a page in which SENDs are put */
   constructor(
@@ -113,6 +118,11 @@ export class SimConnection implements FabricConnection {
     this.exposed.delete(memory.rkey);
   }
 
+  useWindows(windows: MemoryWindows, handler: WindowHandler): ConnectionWindows {
+    this.windows = new SimConnectionWindows(this.network, this, windows, handler);
+    return this.windows;
+  }
+
   reaches(at: number, length: number): boolean {
     for (const memory of this.exposed.values()) {
       if (at >= memory.at && at + length <= memory.at + memory.length) return true;
@@ -131,8 +141,8 @@ export class SimConnection implements FabricConnection {
 
   /** Arena offset of what the peer calls `address`, if all `length` bytes of it are exposed. */
   locate(rkey: number, address: RemoteAddress, length: number): number | undefined {
-    const memory = this.exposed.get(rkey);
-    if (memory === undefined || memory.access === "local") return undefined;
+    const memory = this.windows?.find(rkey) ?? this.exposed.get(rkey);
+    if (memory === undefined || memory.access !== "remote") return undefined;
     const relative = (address.high - memory.address.high) * TWO_32 + address.low -
       memory.address.low;
     if (relative < 0 || relative + length > memory.length) return undefined;

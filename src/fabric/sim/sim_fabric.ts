@@ -9,6 +9,7 @@ import type {
   Fabric,
   FabricListener,
   MemoryAccess,
+  MemoryWindows,
   QueueLimits,
   RegisteredMemory,
 } from "../fabric.ts";
@@ -35,6 +36,8 @@ interface Dial {
 export class SimFabric implements Fabric {
   readonly carrier = "sim";
   private readonly registered = new Map<number, RegisteredMemory>();
+  /** Keys of registrations that have windows. */
+  private readonly windowed = new Set<number>();
 
   constructor(private readonly network: SimNetwork, private readonly process: SimProcess) {}
 
@@ -134,7 +137,20 @@ export class SimFabric implements Fabric {
     return memory;
   }
 
+  makeWindows(memory: RegisteredMemory, windowBytes: number): MemoryWindows {
+    const count = memory.length / windowBytes;
+    const handles = Array.from({ length: count }, () => this.network.addWindow());
+    this.windowed.add(memory.rkey);
+    return { memory, windowBytes, region: 0, handles };
+  }
+
+  freeWindows(windows: MemoryWindows): void {
+    this.windowed.delete(windows.memory.rkey);
+    for (const handle of windows.handles) this.network.windows.delete(handle);
+  }
+
   unregister(memory: RegisteredMemory): void {
+    if (this.windowed.has(memory.rkey)) throw new Error(`Key ${memory.rkey} still has windows`);
     if (!this.registered.delete(memory.rkey)) {
       throw new Error(`Key ${memory.rkey} is not registered`);
     }

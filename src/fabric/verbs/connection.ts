@@ -15,9 +15,12 @@ import type { Executor, Flushable } from "../../ring/executor.ts";
 import type {
   ConnectionLimits,
   ConnectionTicket,
+  ConnectionWindows,
   FabricConnection,
   FabricConnectionHandler,
+  MemoryWindows,
   RegisteredMemory,
+  WindowHandler,
 } from "../fabric.ts";
 import { swap32 } from "../iwarp/byte_order.ts";
 import { type CompletionSink, CompletionSource } from "./completion_source.ts";
@@ -30,6 +33,7 @@ import { ReceiveRing } from "./receive_ring.ts";
 import { buildMarker, REQUEST_KIND, SendRing } from "./send_ring.ts";
 import { meaningOfEnd, meaningOfStatus } from "./status_words.ts";
 import { readTicket, type VerbsTicketFields } from "./ticket.ts";
+import { WindowBinder, type WindowCarrier } from "./window_binder.ts";
 
 const STATE = { OPEN: 0, CLOSING: 1, DRAINING: 2, CLOSED: 3 } as const;
 
@@ -45,7 +49,7 @@ const WC_WORD = {
 } as const;
 
 /** The data half of one connection. Made by the adopter. */
-export class VerbsConnection implements FabricConnection, CompletionSink, Flushable {
+export class VerbsConnection implements FabricConnection, CompletionSink, Flushable, WindowCarrier {
   deferred = false;
   private readonly arena: Arena;
   private readonly fields: VerbsTicketFields;
@@ -58,6 +62,7 @@ export class VerbsConnection implements FabricConnection, CompletionSink, Flusha
   private readonly queuePairPointer: NativePointer;
   private readonly markerPointer: NativePointer;
   private readonly badPointer: NativePointer;
+  private windows: WindowBinder | undefined;
   private state: number = STATE.OPEN;
   private markerPending = false;
 
@@ -187,6 +192,29 @@ export class VerbsConnection implements FabricConnection, CompletionSink, Flusha
     this.memory.conceal(memory);
   }
 
+  useWindows(windows: MemoryWindows, handler: WindowHandler): ConnectionWindows {
+    const { memory, windowDepth } = this.fields;
+    this.windows = new WindowBinder(
+      this.arena,
+      memory + BLOCK_HEAD.WINDOW_BIND,
+      windowDepth,
+      this.operations,
+      this.queuePairPointer,
+      windows,
+      this,
+      handler,
+    );
+    return this.windows;
+  }
+
+  get isOpen(): boolean {
+    return this.state === STATE.OPEN;
+  }
+
+  noteFailure(): void {
+    if (!this.deferred) this.executor.defer(this);
+  }
+
   reaches(at: number, length: number): boolean {
     return this.memory.find(at, length, 0) !== NOT_EXPOSED;
   }
@@ -226,7 +254,10 @@ export class VerbsConnection implements FabricConnection, CompletionSink, Flusha
   private postSends(): void {
     const sends = this.sends;
     this.posts.admit();
-    if (this.posts.overran) {
+    const bindErrno = this.windows?.errno ?? 0;
+    if (bindErrno !== 0) {
+      this.break(bindErrno, `changing a memory window failed: ${describeErrno(bindErrno)}`);
+    } else if (this.posts.overran || this.windows?.overran === true) {
       this.break(ERRNO.ENOBUFS, "more messages were posted than the connection was set up for");
     } else if (sends.faulted) {
       this.break(ERRNO.EFAULT, "a message names memory that was not exposed to the connection");
@@ -273,7 +304,8 @@ export class VerbsConnection implements FabricConnection, CompletionSink, Flusha
     if (this.state !== STATE.OPEN) return;
     if (status !== WC_STATUS.SUCCESS) this.onFailed(status, words[word + WC_WORD.VENDOR_ERROR]!);
     else if (kind === REQUEST_KIND.RECEIVE) this.deliver(word);
-    else this.sends.complete(words[word + WC_WORD.SLOT]!);
+    else if (kind === REQUEST_KIND.SEND) this.sends.complete(words[word + WC_WORD.SLOT]!);
+    else if (kind === REQUEST_KIND.WINDOW) this.windows!.complete(words[word + WC_WORD.SLOT]!);
   }
 
   private deliver(word: number): void {

@@ -3,7 +3,7 @@
  * requests, completions, and the buffers of receives (at the end, on pages of their own: they
  * alone are registered).
  */
-import { IBV_RECV_WR, IBV_SEND_WR, IBV_SGE, IBV_WC } from "../../ffi/verbs_layout.ts";
+import { IBV_MW_BIND, IBV_RECV_WR, IBV_SEND_WR, IBV_SGE, IBV_WC } from "../../ffi/verbs_layout.ts";
 import {
   FIRST_RECEIVE_BYTES,
   MARKER_SLOTS,
@@ -24,7 +24,9 @@ export const BLOCK_HEAD = {
   END_EVENT: 0,
   /** Where a failed post reports the work request: a pointer. */
   BAD_REQUEST: 8,
-  BYTES: 64,
+  /** The ibv_mw_bind that all changes of windows are made with, one after the other. */
+  WINDOW_BIND: 16,
+  BYTES: 16 + IBV_MW_BIND.BYTES,
 } as const;
 
 const PAGE_BYTES = 4096;

@@ -2,7 +2,7 @@
  * What main makes for one connection besides its id: block of memory, completion channel and
  * queue, queue pair with all receives posted. Undone in reverse order.
  */
-import { SystemError } from "../../ffi/errno.ts";
+import { ERRNO, SystemError } from "../../ffi/errno.ts";
 import { type DataVerbs, openDataVerbs } from "../../ffi/data_verbs.ts";
 import {
   createCompletionChannel,
@@ -32,18 +32,37 @@ import { isDeviceGone, registerRegion } from "./memory_registration.ts";
 import { buildReceives } from "./receive_ring.ts";
 import { makeTicket } from "./ticket.ts";
 
-/** Depths of the two queues within what the device has. */
+/** Work requests that the queues of a connection take, besides the marker. */
+export interface QueueDepths {
+  readonly sendDepth: number;
+  readonly receiveDepth: number;
+  /** Changes of windows, which go through the send queue as well. */
+  readonly windowDepth: number;
+}
+
+/**
+ * Depths of the two queues within what the device has. Messages can wait for room; changes of
+ * windows cannot.
+ * @throws SystemError when there is no room for those
+ */
 export function queueDepths(
   limits: QueueLimits,
   device: Pick<DeviceLimits, "workRequestsMax" | "completionsMax">,
-): { readonly sendDepth: number; readonly receiveDepth: number } {
+): QueueDepths {
   const { workRequestsMax, completionsMax } = device;
   const receiveDepth = Math.max(
     1,
     Math.min(limits.receivesMax, workRequestsMax, Math.floor(completionsMax / 2)),
   );
-  const room = Math.min(workRequestsMax, completionsMax - receiveDepth) - MARKER_SLOTS;
-  return { sendDepth: Math.max(1, Math.min(limits.sendsMax, room)), receiveDepth };
+  const windowDepth = limits.windowChangesMax ?? 0;
+  const room = Math.min(workRequestsMax, completionsMax - receiveDepth) - MARKER_SLOTS -
+    windowDepth;
+  if (windowDepth > 0 && room < 1) {
+    const subject = `a send queue with room for ${windowDepth} changes of memory windows ` +
+      "(lower queue_depth, or set always_invalidate = false)";
+    throw new SystemError(ERRNO.ENOMEM, "ibv_create_qp", subject);
+  }
+  return { sendDepth: Math.max(1, Math.min(limits.sendsMax, room)), receiveDepth, windowDepth };
 }
 
 /** What all connections of a process share. */
@@ -91,7 +110,7 @@ export class ConnectionObjects {
     const { device, id, undo } = this;
     const { memory } = this.maker;
     const { arena } = memory;
-    const { sendDepth, receiveDepth } = queueDepths(limits, device.limits);
+    const { sendDepth, receiveDepth, windowDepth } = queueDepths(limits, device.limits);
     const layout = connectionLayout(sendDepth, receiveDepth);
     const block = memory.allocate(layout.bytes, "a connection");
     undo.push(() => memory.release(block));
@@ -105,14 +124,15 @@ export class ConnectionObjects {
     undo.push(() => deregisterMemory(region.address));
     const channel = createCompletionChannel(device.context);
     undo.push(() => destroyCompletionChannel(channel.address));
-    const entries = sendDepth + MARKER_SLOTS + receiveDepth;
+    const sendsMax = sendDepth + windowDepth + MARKER_SLOTS;
+    const entries = sendsMax + receiveDepth;
     const queue = createCompletionQueue(device.context, entries, channel.address);
     undo.push(() => destroyCompletionQueue(queue.address));
     const queuePair = createQueuePair(id, {
       pd: device.pd,
       sendQueue: queue.address,
       receiveQueue: queue.address,
-      sendsMax: sendDepth + MARKER_SLOTS,
+      sendsMax,
       receivesMax: receiveDepth,
       sendRangesMax: SEND_RANGES_MAX,
       receiveRangesMax: 1,
@@ -140,6 +160,7 @@ export class ConnectionObjects {
       memory: block,
       sendDepth,
       receiveDepth,
+      windowDepth,
     };
   }
 

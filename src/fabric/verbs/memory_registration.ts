@@ -47,8 +47,12 @@ export class Registrations {
     this.byKey.set(memory.lkey, list);
   }
 
-  /** Ends the registration of `memory`. @throws TypeError when there is none */
-  remove(memory: RegisteredMemory): void {
+  /** The device and the region behind `memory`. @throws TypeError when there is none */
+  find(memory: RegisteredMemory): { readonly device: VerbsDevice; readonly region: number } {
+    return this.byKey.get(memory.lkey)![this.indexOf(memory)]!;
+  }
+
+  private indexOf(memory: RegisteredMemory): number {
     const list = this.byKey.get(memory.lkey) ?? [];
     // Keys are unique to a device only: the object itself comes first.
     let index = list.findIndex((entry) => entry.memory === memory);
@@ -59,6 +63,13 @@ export class Registrations {
       );
     }
     if (index < 0) throw new TypeError(`Memory at ${memory.at} is not registered`);
+    return index;
+  }
+
+  /** Ends the registration of `memory`. @throws TypeError when there is none */
+  remove(memory: RegisteredMemory): void {
+    const index = this.indexOf(memory);
+    const list = this.byKey.get(memory.lkey)!;
     const [entry] = list.splice(index, 1);
     if (list.length === 0) this.byKey.delete(memory.lkey);
     try {

@@ -3,9 +3,17 @@ import { SystemError } from "../../ffi/errno.ts";
 import { type DataVerbs, openDataVerbs } from "../../ffi/data_verbs.ts";
 import { moveQueuePairToError } from "../../ffi/libibverbs.ts";
 import { disconnect } from "../../ffi/librdmacm.ts";
+import { structAt } from "../../ffi/pointer.ts";
+
+/** Reads a 32-bit field of an ibv_mw, at its byte offset. */
+export interface WindowFields {
+  getUint32(offset: number): number;
+}
 
 /** The calls; tests put an in-memory device in their place. */
-export interface ConnectionOperations extends Omit<DataVerbs, "bindMw"> {
+export interface ConnectionOperations extends DataVerbs {
+  /** Fields of an ibv_mw at a native address; made once a window. */
+  windowFields(window: number): WindowFields;
   /**
    * Ends a connection: the queue pair goes into the error state, the peer is told.
    * @param queuePair, id native addresses
@@ -33,5 +41,5 @@ export function disconnectBoth(queuePair: number, id: number): boolean {
 
 /** Opens the calls for this thread. @throws MissingLibraryError, NativeImageError */
 export function openConnectionOperations(): ConnectionOperations {
-  return { ...openDataVerbs(), disconnect: disconnectBoth };
+  return { ...openDataVerbs(), disconnect: disconnectBoth, windowFields: structAt };
 }

@@ -15,7 +15,7 @@ import { SIGNALS_PER_QUEUE } from "./limits.ts";
 import { type LocalMemory, NOT_EXPOSED } from "./local_memory.ts";
 
 /** High word of a work request's id: which queue it belongs to. Low word: its slot. */
-export const REQUEST_KIND = { SEND: 0, RECEIVE: 1, MARKER: 2 } as const;
+export const REQUEST_KIND = { SEND: 0, RECEIVE: 1, MARKER: 2, WINDOW: 3 } as const;
 
 /** Word offsets in a template. */
 const WORD = {

@@ -20,6 +20,8 @@ export interface VerbsTicketFields {
   /** Work requests the queues take. */
   readonly sendDepth: number;
   readonly receiveDepth: number;
+  /** Changes of windows that the send queue takes besides. */
+  readonly windowDepth: number;
 }
 
 const FIELDS: readonly (keyof VerbsTicketFields)[] = [
@@ -33,6 +35,7 @@ const FIELDS: readonly (keyof VerbsTicketFields)[] = [
   "memory",
   "sendDepth",
   "receiveDepth",
+  "windowDepth",
 ];
 
 /** @param ends addresses with the carrier's prefix, device and port */

@@ -13,6 +13,7 @@ import type {
   Fabric,
   FabricListener,
   MemoryAccess,
+  MemoryWindows,
   RegisteredMemory,
 } from "../fabric.ts";
 import type { VerbsAddressKind } from "./cm_address.ts";
@@ -24,6 +25,14 @@ import { VerbsListener } from "./listener.ts";
 import { LiveConnections } from "./live_connections.ts";
 import { registerRegion, Registrations } from "./memory_registration.ts";
 import { readTicket } from "./ticket.ts";
+import { allocateWindows, freeWindows } from "./window_allocation.ts";
+
+/** What a device lets others do, by the access that was asked for. */
+const RIGHTS: Readonly<Record<MemoryAccess, number>> = {
+  local: ACCESS.LOCAL_WRITE,
+  remote: ACCESS.LOCAL_WRITE | ACCESS.REMOTE_WRITE,
+  windows: ACCESS.LOCAL_WRITE | ACCESS.MW_BIND,
+};
 
 /** The carrier's control half for addresses of one kind. */
 export class VerbsFabric implements Fabric {
@@ -60,8 +69,7 @@ export class VerbsFabric implements Fabric {
     const { arena } = this.loop;
     const device = this.devices.get(readTicket(ticket).context);
     const isRemote = access === "remote";
-    const rights = ACCESS.LOCAL_WRITE | (isRemote ? ACCESS.REMOTE_WRITE : 0);
-    const region = registerRegion(device, arena.base + at, length, rights);
+    const region = registerRegion(device, arena.base + at, length, RIGHTS[access]);
     const memory: RegisteredMemory = {
       at,
       length,
@@ -72,6 +80,16 @@ export class VerbsFabric implements Fabric {
     };
     this.registrations.add(memory, device, region.address);
     return memory;
+  }
+
+  makeWindows(memory: RegisteredMemory, windowBytes: number): MemoryWindows {
+    const { device, region } = this.registrations.find(memory);
+    const handles = allocateWindows(device, memory.length / windowBytes);
+    return { memory, windowBytes, region, handles };
+  }
+
+  freeWindows(windows: MemoryWindows): void {
+    freeWindows(windows.handles);
   }
 
   unregister(memory: RegisteredMemory): void {

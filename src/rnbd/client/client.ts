@@ -3,7 +3,7 @@
  * opens every device anew; what cannot be opened is tried again with back-off.
  */
 import type { FabricFailure } from "../../fabric/fabric.ts";
-import { ERRNO } from "../../ffi/errno.ts";
+import { describeErrno, ERRNO } from "../../ffi/errno.ts";
 import { backoffMs } from "../../rtrs/client/backoff.ts";
 import { countdown } from "../../rtrs/countdown.ts";
 import type { ClientSession, ClientSessionUser } from "../../rtrs/client/session.ts";
@@ -112,7 +112,9 @@ export class RnbdClient implements ClientSessionUser {
   private onGreetingFailed(errno: number): void {
     // A dead connection reports itself; a server that refuses the greeting is no RNBD server.
     if (!this.session.isConnected) return;
-    this.session.path.fail({ errno, reason: "the server refused SESS_INFO" });
+    const reason = `the server refused the greeting (SESS_INFO): ${describeErrno(errno)}: ` +
+      "is it an RNBD server?";
+    this.session.path.fail({ errno, reason });
   }
 
   onDisconnected(failure: FabricFailure): void {

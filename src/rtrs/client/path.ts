@@ -63,6 +63,17 @@ function explainReject(errno: number, sessname: string): string {
   return `the server refused session ${sessname}: ${describeErrno(errno)}: ${hint}`;
 }
 
+/**
+ * A server has only one way to refuse a session's name: it disconnects (rtrs-srv.c:821-828).
+ * Its user must hear of that.
+ */
+function explainLostInfo(failure: FabricFailure, sessname: string): FabricFailure {
+  if (failure.errno !== ERRNO.ECONNRESET) return failure;
+  const hint = `when it was told the session's name, ${sessname}: another client may have a ` +
+    "session of this name there, or this client's last one has not ended yet; see its log";
+  return { errno: failure.errno, reason: `${failure.reason} ${hint}` };
+}
+
 /** See the head of this file. */
 export class ClientPath {
   state: ClientPathState = "CLOSED";
@@ -163,7 +174,10 @@ export class ClientPath {
         this.tickets.push(outcome.ticket);
         const accept = decodeConnectAccept(outcome.privateData);
         if (typeof accept === "string") {
-          return this.fail({ errno: ERRNO.ECONNRESET, reason: accept });
+          return this.fail({
+            errno: ERRNO.ECONNRESET,
+            reason: `${this.destinationAddress}: ${accept}`,
+          });
         }
         this.onEstablished(accept);
       },
@@ -286,7 +300,8 @@ export class ClientPath {
     const { queueDepth, chunkBytes } = this.session.adminLane!.setup;
     const regions = decodeInfoResponse(bytes, queueDepth, chunkBytes);
     if (typeof regions === "string") {
-      return this.fail({ errno: ERRNO.EINVAL, reason: `bad INFO_RSP: ${regions}` });
+      const reason = `${this.destinationAddress}: bad INFO_RSP: ${regions}`;
+      return this.fail({ errno: ERRNO.EINVAL, reason });
     }
     const newRkeys = this.newRkeys;
     this.admin!.open({ regions, memory: this.lanesMemory[0]!, newRkeys });
@@ -312,7 +327,7 @@ export class ClientPath {
   /** Something went wrong: everything of the path is torn down, then the session is told. */
   fail(failure: FabricFailure): void {
     if (this.state !== "CONNECTING" && this.state !== "CONNECTED") return;
-    this.lastFailure = failure;
+    this.lastFailure = this.awaitsInfo ? explainLostInfo(failure, this.session.sessname) : failure;
     this.tearDown(this.state === "CONNECTED" ? "RECONNECTING" : "CONNECTING_ERR");
   }
 

@@ -1,15 +1,35 @@
 /** One connection of a server's path, the data half. */
 import type {
+  ConnectionWindows,
   FabricConnection,
   FabricConnectionHandler,
   FabricFailure,
+  MemoryWindows,
+  RegisteredMemory,
+  WindowHandler,
 } from "../../fabric/fabric.ts";
 import { HEARTBEAT_ACK_IMMEDIATE, HEARTBEAT_IMMEDIATE } from "../immediate.ts";
 import { REJECT } from "./gate.ts";
 import type { ServerLane } from "./lane.ts";
 
+/** How a path gives the client a new key for a chunk with every answer. Plain data. */
+export interface KeyRenewal {
+  /** One a chunk. */
+  readonly windows: MemoryWindows;
+  /** Holds one rkey_rsp a chunk, RKEY_RSP.BYTES apart from arena offset `messagesAt` on. */
+  readonly messages: RegisteredMemory;
+  readonly messagesAt: number;
+}
+
+/** What connections of a path use of the session's memory. Plain data. */
+export interface ServerPathMemory {
+  readonly chunks: RegisteredMemory;
+  /** Undefined: keys stay for as long as the path does. */
+  readonly renewal: KeyRenewal | undefined;
+}
+
 /** Made before its fabric connection is: it is the handler that adoption needs. */
-export class ServerConnection implements FabricConnectionHandler {
+export class ServerConnection implements FabricConnectionHandler, WindowHandler {
   /** Answers can be posted. */
   isOpen = true;
   /** The fabric has let go of memory. */
@@ -24,6 +44,10 @@ export class ServerConnection implements FabricConnectionHandler {
   /** Requests of this connection that the back end works on. */
   inflight = 0;
   fabric!: FabricConnection;
+  /** Where keys are renewed: the windows, one a chunk. */
+  windows: ConnectionWindows | undefined;
+  /** Arena offset of the rkey_rsp of chunk 0. */
+  keyMessagesAt = 0;
   private closing = false;
 
   /** @param path handle of the path in this process; `cid` number of this connection on it */
@@ -57,6 +81,19 @@ export class ServerConnection implements FabricConnectionHandler {
     this.fabric = fabric;
   }
 
+  /** Lets the client write to the path's memory; after {@link bind}. */
+  useMemory({ chunks, renewal }: ServerPathMemory): void {
+    this.fabric.expose(chunks);
+    if (renewal === undefined) return;
+    this.fabric.expose(renewal.messages);
+    this.keyMessagesAt = renewal.messagesAt;
+    this.windows = this.fabric.useWindows!(renewal.windows, this);
+  }
+
+  onWindowClosed(chunk: number): void {
+    this.lane.onWindowClosed(this, chunk);
+  }
+
   onImmediate(immediate: number): void {
     this.lane.arena.u32[this.receivedIndex]!++;
     this.lane.receive(this, immediate);
@@ -82,6 +119,7 @@ export class ServerConnection implements FabricConnectionHandler {
   onClosed(): void {
     this.isOpen = false;
     this.isClosed = true;
+    if (this.windows !== undefined) this.lane.dropClosing(this);
     this.lane.checkDrained(this);
   }
 

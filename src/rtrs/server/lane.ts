@@ -2,8 +2,11 @@
  * A server session on one thread: the requests that come in on the connections of this thread,
  * from the immediate to the answer. A chunk stays in use until the back end is done with it, even
  * when its path died meanwhile: what a client re-sends on another path waits for that.
+ *
+ * Where a path renews keys, the client can write to a chunk from the answer to the next request
+ * only: nobody looks at a request before its chunk's window is closed (rtrs-srv.c:1287-1298).
  */
-import type { FabricFailure } from "../../fabric/fabric.ts";
+import type { ConnectionWindows, FabricFailure } from "../../fabric/fabric.ts";
 import { ERRNO } from "../../ffi/errno.ts";
 import type { Arena } from "../../ring/arena.ts";
 import { IMMEDIATE } from "../constants.ts";
@@ -15,6 +18,7 @@ import {
   responseImmediate,
 } from "../immediate.ts";
 import { HEADER_AREA_BYTES } from "../limits.ts";
+import { encodeRkeyResponse, RKEY_RSP } from "../request_codec.ts";
 import type { ServerConnection } from "./connection.ts";
 import { checkRequest, ParsedRequest, REJECT, REQUEST_REJECTIONS } from "./gate.ts";
 
@@ -55,6 +59,9 @@ export class ServerLane {
   /** A re-sent request that waits until the chunk is free: its connection and immediate. */
   private readonly waiting: (ServerConnection | undefined)[];
   private readonly waitingImmediate: Uint32Array;
+  /** Chunks whose window is being closed, and the immediate that goes on then. */
+  private readonly closing: Uint8Array;
+  private readonly closingImmediate: Uint32Array;
   private readonly dataLength: Uint32Array;
   private readonly addressHigh: Uint32Array;
   private readonly addressLow: Uint32Array;
@@ -70,6 +77,8 @@ export class ServerLane {
     this.owner = new Array<ServerConnection | undefined>(depth).fill(undefined);
     this.waiting = new Array<ServerConnection | undefined>(depth).fill(undefined);
     this.waitingImmediate = new Uint32Array(depth);
+    this.closing = new Uint8Array(depth);
+    this.closingImmediate = new Uint32Array(depth);
     this.dataLength = new Uint32Array(depth);
     this.addressHigh = new Uint32Array(depth);
     this.addressLow = new Uint32Array(depth);
@@ -89,11 +98,55 @@ export class ServerLane {
 
   private receiveRequest(connection: ServerConnection, immediate: number): void {
     if (!connection.takesRequests) return this.cutOff(connection, REJECT.path_not_connected);
-    const { queueDepth, chunkBytes, chunksAt } = this.setup;
     const chunk = requestBufferId(immediate, this.bits);
-    if (chunk >= queueDepth) return this.cutOff(connection, REJECT.buffer_id_out_of_range);
+    if (chunk >= this.setup.queueDepth) {
+      return this.cutOff(connection, REJECT.buffer_id_out_of_range);
+    }
     const owner = this.owner[chunk];
     if (owner !== undefined) return this.hold(connection, chunk, owner, immediate);
+    if (connection.windows === undefined) this.admit(connection, chunk, immediate);
+    else this.closeWindow(connection, connection.windows, chunk, immediate);
+  }
+
+  /** Takes the chunk from the client; {@link onWindowClosed} goes on. */
+  private closeWindow(
+    connection: ServerConnection,
+    windows: ConnectionWindows,
+    chunk: number,
+    immediate: number,
+  ): void {
+    this.owner[chunk] = connection;
+    connection.beginRequest();
+    this.closing[chunk] = 1;
+    this.closingImmediate[chunk] = immediate;
+    windows.close(chunk);
+  }
+
+  /** The client cannot write to the chunk any more. */
+  onWindowClosed(connection: ServerConnection, chunk: number): void {
+    if (!connection.isOpen) return;
+    this.endClosing(connection, chunk);
+    this.admit(connection, chunk, this.closingImmediate[chunk]!);
+  }
+
+  private endClosing(connection: ServerConnection, chunk: number): void {
+    this.closing[chunk] = 0;
+    this.owner[chunk] = undefined;
+    connection.endRequest();
+  }
+
+  /** `connection` is closed: its windows will not be, and those requests are forgotten. */
+  dropClosing(connection: ServerConnection): void {
+    for (let chunk = 0; chunk < this.setup.queueDepth; chunk++) {
+      if (this.closing[chunk] === 0 || this.owner[chunk] !== connection) continue;
+      this.endClosing(connection, chunk);
+      if (this.waiting[chunk] !== undefined) this.resume(chunk);
+    }
+  }
+
+  /** The gate, and what comes behind it. */
+  private admit(connection: ServerConnection, chunk: number, immediate: number): void {
+    const { chunkBytes, chunksAt } = this.setup;
     const chunkAt = chunksAt + chunk * chunkBytes;
     const offset = requestOffset(immediate, this.bits);
     const request = this.request;
@@ -154,7 +207,9 @@ export class ServerLane {
     if (connection.isOpen) {
       const immediate = responseImmediate(chunk, errno, false);
       const length = errno === 0 ? this.dataLength[chunk]! : 0;
-      if (length === 0) connection.fabric.immediate(immediate);
+      if (connection.windows !== undefined) {
+        this.answerWithKey(connection, connection.windows, chunk, immediate, dataAt, length);
+      } else if (length === 0) connection.fabric.immediate(immediate);
       else {
         connection.fabric.writeImmediate(
           dataAt,
@@ -169,6 +224,25 @@ export class ServerLane {
       }
     } else this.checkDrained(connection);
     if (this.waiting[chunk] !== undefined) this.resume(chunk);
+  }
+
+  /** Gives the chunk back to the client, with the key that lets it write there. */
+  private answerWithKey(
+    connection: ServerConnection,
+    windows: ConnectionWindows,
+    chunk: number,
+    immediate: number,
+    dataAt: number,
+    length: number,
+  ): void {
+    const { fabric } = connection;
+    if (length > 0) {
+      const high = this.addressHigh[chunk]!;
+      fabric.write(dataAt, length, this.rkey[chunk]!, high, this.addressLow[chunk]!);
+    }
+    const at = connection.keyMessagesAt + chunk * RKEY_RSP.BYTES;
+    encodeRkeyResponse(this.arena.view, at, chunk, windows.open(chunk));
+    fabric.sendImmediate(at, RKEY_RSP.BYTES, immediate);
   }
 
   private resume(chunk: number): void {

@@ -2,29 +2,33 @@
  * A path of a server session: connections come in one by one, INFO makes it CONNECTED, and
  * whatever breaks one connection closes them all (rtrs-srv.c:66-97, 1562-1615).
  */
-import type { ConnectionRequest, ConnectionTicket, Fabric } from "../../fabric/fabric.ts";
-import type { RegisteredMemory } from "../../fabric/fabric.ts";
-import { SystemError } from "../../ffi/errno.ts";
+import type {
+  ConnectionRequest,
+  ConnectionTicket,
+  Fabric,
+  QueueLimits,
+} from "../../fabric/fabric.ts";
 import type { Timer } from "../clock.ts";
 import { countdown } from "../countdown.ts";
 import { Heartbeat } from "../heartbeat.ts";
-import { decodeInfoRequest, encodeInfoResponse, infoResponseBytes } from "../info_codec.ts";
+import { decodeInfoRequest } from "../info_codec.ts";
 import {
   INFO_REQUEST_BYTES,
   IO_QUEUE_SPARE,
   PATH_SETUP_TIMEOUT_MS,
+  POSTS_PER_REQUEST_MAX,
+  RENEWED_ANSWER_POSTS,
   SERVICE_POSTS_MAX,
   SERVICE_QUEUE_LIMITS,
+  WINDOW_CHANGES_PER_CHUNK,
 } from "../limits.ts";
 import { ServerConnection } from "./connection.ts";
+import { ServerPathRegistrations } from "./path_memory.ts";
 import type { ConnectRefusal } from "./server.ts";
 import { RECEIVED_COUNTER_BYTES, type ServerSession } from "./session.ts";
 
 /** States by the kernel's names; a path that is CLOSED is gone. */
 export type ServerPathState = "CONNECTING" | "CONNECTED" | "CLOSING";
-
-/** INFO_RSP with one region takes 24 bytes; memory is registered by the page. */
-const INFO_PAGE_BYTES = 4096;
 
 /** See the head of this file. */
 export class ServerPath {
@@ -40,13 +44,11 @@ export class ServerPath {
   private readonly accepting = new Set<number>();
   private service: ServerConnection | undefined;
   private serviceDrained: (() => void) | undefined;
-  private memory: RegisteredMemory | undefined;
-  /** The page that holds INFO_RSP, for the device. */
-  private infoMemory: RegisteredMemory | undefined;
+  /** The client gets a new key for a chunk with every answer. */
+  readonly renewsKeys: boolean;
+  private readonly memory: ServerPathRegistrations;
   private attachesPending = 0;
   private infoPending: string | undefined;
-  /** Arena offset of INFO_RSP. */
-  private readonly infoAt: number;
   /** Arena offset of the received counters: main's, then one a reactor. */
   private readonly countersAt: number;
   private readonly setupTimer: Timer;
@@ -66,9 +68,19 @@ export class ServerPath {
     const counters = laneControls.length + 1;
     const countersBytes = counters * RECEIVED_COUNTER_BYTES;
     const { memory } = environment;
-    // INFO_RSP has pages of its own, in front: the device may read those.
-    this.infoAt = memory.allocate(INFO_PAGE_BYTES + countersBytes, "a server path");
-    this.countersAt = this.infoAt + INFO_PAGE_BYTES;
+    this.renewsKeys = settings.alwaysInvalidate && fabric.makeWindows !== undefined;
+    const chunks = {
+      at: session.chunksAt,
+      chunkBytes: session.server.chunkBytes,
+      count: settings.queueDepth,
+    };
+    this.countersAt = memory.allocate(countersBytes, "a server path");
+    try {
+      this.memory = new ServerPathRegistrations(memory, fabric, chunks, this.renewsKeys);
+    } catch (error) {
+      memory.release(this.countersAt);
+      throw error;
+    }
     this.heartbeat = new Heartbeat(environment.clock, settings.heartbeat, {
       received: () => {
         let sum = 0;
@@ -120,12 +132,7 @@ export class ServerPath {
   /** Accepts connection `cid`. */
   accept(cid: number, request: ConnectionRequest, privateData: Uint8Array): void {
     this.accepting.add(cid);
-    const { queueDepth } = this.session.server.settings;
-    const limits = cid === 0 ? SERVICE_QUEUE_LIMITS : {
-      sendsMax: queueDepth + IO_QUEUE_SPARE,
-      receivesMax: queueDepth + IO_QUEUE_SPARE,
-    };
-    request.accept(privateData, limits, (outcome) => {
+    request.accept(privateData, this.queueLimits(cid), (outcome) => {
       this.accepting.delete(cid);
       if ("failure" in outcome) return this.close(outcome.failure.reason);
       if (this.state !== "CONNECTING") {
@@ -137,10 +144,22 @@ export class ServerPath {
     });
   }
 
+  private queueLimits(cid: number): QueueLimits {
+    const { queueDepth } = this.session.server.settings;
+    const windowChangesMax = this.renewsKeys ? queueDepth * WINDOW_CHANGES_PER_CHUNK : 0;
+    if (cid === 0) return { ...SERVICE_QUEUE_LIMITS, windowChangesMax };
+    const sends = this.renewsKeys ? queueDepth * RENEWED_ANSWER_POSTS : queueDepth;
+    return {
+      sendsMax: sends + IO_QUEUE_SPARE,
+      receivesMax: queueDepth + IO_QUEUE_SPARE,
+      windowChangesMax,
+    };
+  }
+
   private adopt(cid: number, ticket: ConnectionTicket): void {
     const { session, fabric } = this;
     const { environment, laneControls } = session.server;
-    const failure = this.registerMemory(ticket);
+    const failure = this.memory.register(ticket);
     if (failure !== undefined) {
       environment.adopter.discard(ticket);
       fabric.release(ticket);
@@ -155,13 +174,13 @@ export class ServerPath {
         this.receivedIndex(0),
       );
       const limits = {
-        postsMax: session.server.settings.queueDepth + SERVICE_POSTS_MAX,
+        postsMax: session.server.settings.queueDepth * POSTS_PER_REQUEST_MAX + SERVICE_POSTS_MAX,
         receiveBytesMax: INFO_REQUEST_BYTES,
       };
       this.service = connection;
       connection.bind(environment.adopter.adopt(ticket, limits, connection));
-      connection.fabric.expose(this.memory!);
-      connection.fabric.expose(this.infoMemory!);
+      connection.useMemory(this.memory.shared);
+      if (!this.renewsKeys) connection.fabric.expose(this.memory.forInfo);
       return;
     }
     const reactor = (cid - 1) % laneControls.length;
@@ -171,26 +190,13 @@ export class ServerPath {
       this.handle,
       cid,
       ticket,
-      this.memory!,
+      this.memory.shared,
       this.receivedIndex(reactor + 1),
       () => {
         this.attachesPending--;
         this.checkInfo();
       },
     );
-  }
-
-  /** Registers the session's chunks for this path, once; a sentence when that fails. */
-  private registerMemory(ticket: ConnectionTicket): string | undefined {
-    const { session, fabric } = this;
-    try {
-      this.memory ??= fabric.register(ticket, session.chunksAt, session.chunksLength, "remote");
-      this.infoMemory ??= fabric.register(ticket, this.infoAt, INFO_PAGE_BYTES, "local");
-    } catch (error) {
-      if (error instanceof SystemError) return error.message;
-      throw error;
-    }
-    return undefined;
   }
 
   /** INFO_REQ arrived on the service connection. */
@@ -213,7 +219,7 @@ export class ServerPath {
     const name = this.infoPending;
     const isComplete = this.tickets.size === this.cidNum && this.attachesPending === 0;
     if (this.state !== "CONNECTING" || name === undefined || !isComplete) return;
-    const { session, memory } = this;
+    const { session } = this;
     if (session.server.nameHolder(name, session) !== undefined) {
       return this.refuse("info_name_taken", `${name} is held by another client`);
     }
@@ -225,22 +231,16 @@ export class ServerPath {
     const isFirst = session.sessname === undefined;
     session.sessname = name;
     if (isFirst) session.server.user.onSessionUp(session);
-    const bytes = infoResponseBytes(1);
-    const { u8 } = session.server.environment.memory.arena;
-    encodeInfoResponse(u8.subarray(this.infoAt, this.infoAt + bytes), [{
-      high: memory!.address.high,
-      low: memory!.address.low,
-      rkey: memory!.rkey,
-      length: session.chunksLength,
-    }]);
-    this.service!.takesRequests = true;
-    this.service!.sendMessage(this.infoAt, bytes);
+    const service = this.service!;
+    const { at, length } = this.memory.buildInfo(service.windows);
+    service.takesRequests = true;
+    service.sendMessage(at, length);
     this.heartbeat.start();
   }
 
   private refuse(reason: ConnectRefusal, detail: string): void {
     this.session.server.environment.onRefused(reason, `${this.remoteAddress}: ${detail}`);
-    this.close(detail);
+    this.end(detail);
   }
 
   /** The service connection is closed and its requests have ended. */
@@ -252,6 +252,14 @@ export class ServerPath {
 
   /** Closes all connections; the session hears of it when their last I/O has ended. */
   close(reason: string): void {
+    if (this.state !== "CLOSING") {
+      const { server, sessname } = this.session;
+      server.environment.onPathClosed(sessname, this.remoteAddress, reason);
+    }
+    this.end(reason);
+  }
+
+  private end(reason: string): void {
     if (this.state === "CLOSING") return this.checkAccepted();
     this.state = "CLOSING";
     this.closeReason = reason;
@@ -279,11 +287,9 @@ export class ServerPath {
   private checkAccepted(): void {
     if (!this.isDrained || this.accepting.size > 0 || this.isFreed) return;
     this.isFreed = true;
-    const { memory } = this.session.server.environment;
-    if (this.memory !== undefined) this.fabric.unregister(this.memory);
-    if (this.infoMemory !== undefined) this.fabric.unregister(this.infoMemory);
+    this.memory.free();
     for (const ticket of this.tickets.values()) this.fabric.release(ticket);
-    memory.release(this.infoAt);
+    this.session.server.environment.memory.release(this.countersAt);
     this.session.onPathClosed(this);
   }
 }

@@ -17,6 +17,7 @@ import {
   encodeConnectAccept,
   encodeConnectReject,
 } from "../connect_codec.ts";
+import { NEW_RKEY_FLAG } from "../constants.ts";
 import type { HeartbeatSettings } from "../heartbeat.ts";
 import type { LaneControl } from "../lane_control.ts";
 import { HEADER_AREA_BYTES, PATHS_MAX, SERVER_SESSIONS_MAX } from "../limits.ts";
@@ -35,6 +36,8 @@ export interface ServerEnvironment {
   readonly rejectionsIndex: number;
   /** Counts a refused connection and logs it. */
   onRefused(reason: ConnectRefusal, detail: string): void;
+  /** Logs why a path ends that was not refused; `sessname` is undefined before INFO. */
+  onPathClosed(sessname: string | undefined, address: string, reason: string): void;
 }
 
 /** Why a connection request was refused, for the counters. */
@@ -60,6 +63,8 @@ export interface ServerSettings {
   /** Data bytes of a chunk. */
   readonly maxIoBytes: number;
   readonly heartbeat: HeartbeatSettings;
+  /** Where the carrier can: a client's key for a chunk is good for one request. */
+  readonly alwaysInvalidate: boolean;
 }
 
 /** The layer above: RNBD. */
@@ -148,7 +153,7 @@ export class RtrsServer {
         queueDepth: this.settings.queueDepth,
         maxIoBytes: this.settings.maxIoBytes,
         maxHeaderBytes: HEADER_AREA_BYTES,
-        flags: 0,
+        flags: path.renewsKeys ? NEW_RKEY_FLAG : 0,
       }),
     );
   }

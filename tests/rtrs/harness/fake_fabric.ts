@@ -17,8 +17,11 @@ import type {
   FabricFailure,
   FabricListener,
   MemoryAccess,
+  MemoryWindows,
   RegisteredMemory,
+  WindowHandler,
 } from "../../../src/fabric/fabric.ts";
+import { FakeWindows } from "./fake_windows.ts";
 
 /** A post: what went out, and from where. */
 export interface Post {
@@ -50,6 +53,7 @@ const EMPTY: Post = {
 export class FakeConnection implements FabricConnection {
   readonly posts: Post[] = [];
   readonly exposed: RegisteredMemory[] = [];
+  windows: FakeWindows | undefined;
   isClosing = false;
   isClosed = false;
 
@@ -101,6 +105,10 @@ export class FakeConnection implements FabricConnection {
     const at = this.exposed.indexOf(memory);
     assert.ok(at >= 0, "concealed what was not exposed");
     this.exposed.splice(at, 1);
+  }
+
+  useWindows(_windows: MemoryWindows, handler: WindowHandler): FakeWindows {
+    return this.windows = new FakeWindows(handler, () => this.isClosing);
   }
 
   reaches(): boolean {
@@ -180,6 +188,7 @@ export class FakeFabric implements Fabric {
   readonly carrier = "sim";
   readonly connects: PendingConnect[] = [];
   readonly registered = new Set<RegisteredMemory>();
+  readonly windows = new Set<MemoryWindows>();
   /** Tickets that were made and not released. */
   readonly tickets = new Set<ConnectionTicket>();
   private onRequest: ((request: ConnectionRequest) => void) | undefined;
@@ -214,6 +223,19 @@ export class FakeFabric implements Fabric {
     const memory = { at, length, access, lkey: 0, rkey, address: { high: 0x7f01, low: at >>> 0 } };
     this.registered.add(memory);
     return memory;
+  }
+
+  makeWindows(memory: RegisteredMemory, windowBytes: number): MemoryWindows {
+    assert.equal(memory.access, "windows");
+    const handles = Array.from({ length: memory.length / windowBytes }, (_, i) => i + 1);
+    const windows = { memory, windowBytes, region: 7, handles };
+    this.windows.add(windows);
+    return windows;
+  }
+
+  freeWindows(windows: MemoryWindows): void {
+    assert.ok(this.registered.has(windows.memory), "the memory went first");
+    assert.ok(this.windows.delete(windows), "freed twice");
   }
 
   unregister(memory: RegisteredMemory): void {

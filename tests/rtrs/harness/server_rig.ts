@@ -36,6 +36,8 @@ export class ServerRig {
   readonly adopter = new FakeAdopter();
   readonly memory: ArenaAllocator;
   readonly refusals: ConnectRefusal[] = [];
+  /** Why paths ended that were not refused. */
+  readonly closeReasons: string[] = [];
   readonly reactors: FakeReactor[];
   readonly sessionsUp: ServerSession[] = [];
   readonly sessionsDown: ServerSession[] = [];
@@ -48,7 +50,12 @@ export class ServerRig {
 
   /** @param user the layer above; the rig's own recording one when it is left out */
   constructor(
-    options: { arenaBytes?: number; answersAtOnce?: boolean; user?: RtrsServerUser } = {},
+    options: {
+      arenaBytes?: number;
+      answersAtOnce?: boolean;
+      alwaysInvalidate?: boolean;
+      user?: RtrsServerUser;
+    } = {},
   ) {
     this.memory = new ArenaAllocator(plainArena(options.arenaBytes ?? 2 ** 22));
     const rejections = this.memory.allocate(REQUEST_REJECTIONS.length * 8, "rejections");
@@ -75,8 +82,14 @@ export class ServerRig {
         nextHandle: () => this.nextHandle++,
         rejectionsIndex: rejections / 8,
         onRefused: (reason) => this.refusals.push(reason),
+        onPathClosed: (_sessname, _address, reason) => this.closeReasons.push(reason),
       },
-      { queueDepth: QUEUE_DEPTH, maxIoBytes: MAX_IO_BYTES, heartbeat: HEARTBEAT },
+      {
+        queueDepth: QUEUE_DEPTH,
+        maxIoBytes: MAX_IO_BYTES,
+        heartbeat: HEARTBEAT,
+        alwaysInvalidate: options.alwaysInvalidate ?? false,
+      },
       this.reactors.map((reactor) => reactor.control),
       user,
     );
@@ -132,6 +145,7 @@ export class ServerRig {
   assertEmpty(): void {
     assert.equal(this.server.sessions.size, 0, "sessions");
     assert.equal(this.fabric.tickets.size, 0, "tickets that were not released");
+    assert.equal(this.fabric.windows.size, 0, "windows");
     assert.equal(this.fabric.registered.size, 0, "registrations");
     assert.equal(this.memory.usedBytes, this.ownBytes, "memory");
     assert.equal(this.clock.pending, 0, "timers");

@@ -5,6 +5,9 @@ import { DATA_CASES } from "./data.ts";
 import { FAULT_CASES } from "./faults.ts";
 import { LIFE_CYCLE_CASES } from "./life_cycle.ts";
 import { MAPPING_CASES } from "./mapping.ts";
+import { REFUSAL_CASES } from "./refusals.ts";
+import { REFUSED_MAPPING_CASES } from "./refused_mappings.ts";
+import { WRONG_SERVER_CASES } from "./wrong_servers.ts";
 
 /** All of them, in the order they run in. */
 export const CASES: readonly GuestCase[] = [
@@ -12,6 +15,9 @@ export const CASES: readonly GuestCase[] = [
   ...DATA_CASES,
   ...LIFE_CYCLE_CASES,
   ...FAULT_CASES,
+  ...REFUSAL_CASES,
+  ...REFUSED_MAPPING_CASES,
+  ...WRONG_SERVER_CASES,
 ];
 
 /** The case of this name. @throws when there is none */

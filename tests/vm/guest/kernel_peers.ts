@@ -130,9 +130,10 @@ export class KernelClient implements BlockClient {
   async map(options: MapOptions): Promise<MappedDevice> {
     const words = [
       `sessname=${options.sessname}`,
+      // Before the path: the kernel's parser uses the port that it knows by then.
+      ...(options.port === undefined ? [] : [`dest_port=${options.port}`]),
       `path=ip:${options.address ?? RDMA_ADDRESS}`,
       `device_path=${options.devicePath}`,
-      ...(options.port === undefined ? [] : [`dest_port=${options.port}`]),
       ...(options.accessMode === undefined ? [] : [`access_mode=${options.accessMode}`]),
     ];
     await writeAttribute(`${CLIENT_CONTROL}/map_device`, words.join(" "));

@@ -110,11 +110,10 @@ export async function fill(
   lengthBytes: number,
 ): Promise<void> {
   const bytes = new Uint8Array(lengthBytes).fill(value);
-  const file = await Deno.open(path, { write: true });
+  using file = await Deno.open(path, { write: true });
   await file.seek(offset, Deno.SeekMode.Start);
   for (let at = 0; at < lengthBytes;) at += await file.write(bytes.subarray(at));
   await file.syncData();
-  file.close();
 }
 
 /** Reads a part of a block device past the page cache of this side. */

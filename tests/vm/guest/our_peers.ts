@@ -57,6 +57,7 @@ function processOf(program: Appliance): PeerProcess {
     freeze: () => Deno.kill(program.pid, "SIGSTOP"),
     thaw: () => Deno.kill(program.pid, "SIGCONT"),
     counters: () => addCounters(program),
+    rejections: async () => (await program.status()).rejections,
     get log() {
       return program.stderr;
     },

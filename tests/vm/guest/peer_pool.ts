@@ -41,6 +41,21 @@ export class PeerPool {
     return peer;
   }
 
+  /** The usual server and a client; programs of ours take long to start, so both at a time. */
+  async usual(clientOptions: ClientOptions = {}): Promise<BlockClient> {
+    const { client, server } = this.combination;
+    const isThere = this.keptServer?.options === "{}";
+    // The kernel's two load a module that they share.
+    if (isThere || (client === "kernel" && server === "kernel")) {
+      await this.server();
+      return await this.client(clientOptions);
+    }
+    await this.stop();
+    const started = await Promise.allSettled([this.client(clientOptions), this.server()]);
+    for (const one of started) if (one.status === "rejected") throw one.reason;
+    return await this.client(clientOptions);
+  }
+
   /** The client with these options; the server stays. */
   async client(options: ClientOptions = {}): Promise<BlockClient> {
     const key = JSON.stringify(options);

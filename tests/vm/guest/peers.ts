@@ -109,4 +109,6 @@ export interface PeerProcess {
   readonly log: string;
   /** Counters of its reactors, added up. */
   counters(): Promise<Readonly<Record<string, number>>>;
+  /** What it refused, by reason; reasons that never came up are missing. */
+  rejections(): Promise<Readonly<Record<string, number>>>;
 }

@@ -33,8 +33,9 @@ class Context implements CaseContext {
     return await this.pool.server(options);
   };
   client: CaseContext["client"] = async (options) => {
-    await this.server();
-    return await this.pool.client(options);
+    if (this.hasServer) return await this.pool.client(options);
+    this.hasServer = true;
+    return await this.pool.usual(options);
   };
   breakServer = (): Promise<void> => this.pool.breakServer();
   restoreServer = (): Promise<void> => this.pool.restoreServer();
