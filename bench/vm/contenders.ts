@@ -35,13 +35,13 @@ export class Stage {
   }
 
   private server(kind: string, carrier: "ip" | "tcp"): Promise<BlockServer> {
-    const { builtModules, reactors, spinUs } = this.plan;
+    const { builtModules, reactors, spinUs, ioMode } = this.plan;
     return this.share<BlockServer>(
       `server ${kind} ${carrier}`,
       () =>
         kind === "kernel"
           ? KernelServer.start(builtModules, {})
-          : OurServer.start(carrier, { port: OUR_PORT, reactors, spinUs }),
+          : OurServer.start(carrier, { port: OUR_PORT, reactors, spinUs, ioMode }),
     );
   }
 

@@ -4,7 +4,8 @@
  * instructions, and compares every combination of client and server in it, interleaved.
  *
  *     deno run -A bench/vm/main.ts [--rounds N] [--seconds S] [--warm-up S] [--only TEXT]
- *         [--jobs TEXT] [--cpus N] [--reactors N] [--spin-us N] [-o FILE]
+ *         [--jobs TEXT] [--cpus N] [--reactors N] [--spin-us N]
+ *         [--io-mode blockio|fileio] [-o FILE]
  *
  * `--only` and `--jobs` choose by a part of the name; several are separated by commas. Prints
  * tables and bars, and writes everything as JSON. Exit code 0 also when a bar is missed: the table
@@ -69,9 +70,14 @@ function readOptions(): Options {
       cpus: { type: "string", default: "2" },
       reactors: { type: "string", default: "1" },
       "spin-us": { type: "string", default: "0" },
+      "io-mode": { type: "string", default: "blockio" },
       output: { type: "string", short: "o" },
     },
   });
+  const ioMode = values["io-mode"];
+  if (ioMode !== "blockio" && ioMode !== "fileio") {
+    fail(`--io-mode ${ioMode}: one of blockio, fileio`, 64);
+  }
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
   const output = fileURLToPath(new URL(`../results/vm-${stamp}.json`, import.meta.url));
   return {
@@ -83,6 +89,7 @@ function readOptions(): Options {
     cpus: readNumber("cpus", values.cpus, 1),
     reactors: readNumber("reactors", values.reactors, 1),
     spinUs: readNumber("spin-us", values["spin-us"], 0),
+    ioMode,
     output: values.output ?? output,
   };
 }
@@ -134,10 +141,10 @@ async function main(): Promise<void> {
   });
   if (!outcome.ok) fail(`${outcome.console}\n${outcome.reason}`, 1);
   const medians = takeMedians(runs);
-  const { rounds, runtimeMs, warmUpMs, reactors, spinUs } = plan;
+  const { rounds, runtimeMs, warmUpMs, reactors, spinUs, ioMode } = plan;
   const report = {
     manifest,
-    settings: { rounds, runtimeMs, warmUpMs, cpus, reactors, spinUs },
+    settings: { rounds, runtimeMs, warmUpMs, cpus, reactors, spinUs, ioMode },
     maxIoKiB: Object.fromEntries(started.map(({ contender, maxIoKiB }) => [contender, maxIoKiB])),
     medians,
     bars: judge(medians),

@@ -14,6 +14,8 @@ export interface VmBenchPlan {
   /** Of our programs. */
   readonly reactors: number;
   readonly spinUs: number;
+  /** Of our server. The kernel's server does what `blockio` does. */
+  readonly ioMode: "fileio" | "blockio";
   readonly builtModules: string;
 }
 

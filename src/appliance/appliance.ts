@@ -235,9 +235,10 @@ class Appliance implements RunningAppliance {
   }
 
   private async shutDown(): Promise<void> {
-    await this.client.close();
+    const isLeavingSome = await this.client.close();
     await this.server?.close();
-    await this.runtime.close();
+    // What serves the devices that are left ends with the process: the kernel keeps their requests.
+    if (!isLeavingSome) await this.runtime.close();
   }
 }
 

@@ -287,8 +287,19 @@ export class ClientSide {
     });
   }
 
-  /** Unmaps everything. */
-  async close(): Promise<void> {
-    await Promise.all([...this.mappings.keys()].map((name) => this.unmap(name)));
+  /**
+   * Unmaps everything but the block devices that are in use and can wait: to stop them would fail
+   * their users' I/O, a mounted file system's for one.
+   * @returns true when some were left
+   */
+  async close(): Promise<boolean> {
+    const left = await Promise.all([...this.mappings.values()].map(async (mapping) => {
+      const { name } = mapping.config;
+      const users = await mapping.waitingUsers();
+      if (users.length === 0) await this.unmap(name);
+      else log.warn("block device waits for the next start", { name, users: users.join(", ") });
+      return users.length > 0;
+    }));
+    return left.includes(true);
   }
 }

@@ -13,6 +13,8 @@ export interface Exposure {
   resized(): Promise<void>;
   /** Who uses it, in words that follow "is in use: ". */
   users(): Promise<readonly string[]>;
+  /** Its users can wait for the next start of the program, which takes it over. */
+  readonly outlivesProgram: boolean;
   /** Takes it away, from those who use it too. */
   close(): Promise<void>;
 }

@@ -68,6 +68,12 @@ export class Mapping {
     return this.exposure.users();
   }
 
+  /** Those users who can wait for the next start of the program. */
+  async waitingUsers(): Promise<readonly string[]> {
+    await this.exposing;
+    return this.exposure.outlivesProgram ? await this.exposure.users() : [];
+  }
+
   /** The device is open: it is exposed, once. */
   onOpen(): void {
     log.info("mapping open", { name: this.config.name, sessname: this.config.sessname });
@@ -135,6 +141,7 @@ export class Mapping {
    */
   async hide(): Promise<void> {
     this.isHidden = true;
+    this.settle({ isOpen: false, reason: "it was unmapped", errno: "ECANCELED" });
     await this.exposing;
     try {
       await this.exposure.close();

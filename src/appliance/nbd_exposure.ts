@@ -10,6 +10,7 @@ import type { Runtime } from "./runtime.ts";
 /** See the head of this file. */
 export class NbdExposure implements Exposure {
   readonly kind = "nbd";
+  readonly outlivesProgram = false;
   private listener: NbdListener | undefined;
   private nextReactor = 0;
 

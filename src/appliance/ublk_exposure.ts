@@ -29,6 +29,10 @@ export class UblkExposure implements Exposure {
     return this.ublk?.path;
   }
 
+  get outlivesProgram(): boolean {
+    return this.ublk?.isRecoverable ?? false;
+  }
+
   async open(): Promise<void> {
     const { name } = this.config;
     const options = this.options();

@@ -96,6 +96,11 @@ export class UblkDevice {
     return this.info.id;
   }
 
+  /** The kernel keeps it, and its requests, when its server dies. */
+  get isRecoverable(): boolean {
+    return (this.info.features & FEATURE.USER_RECOVERY) !== 0;
+  }
+
   /** Name of the block device in /dev. */
   get disk(): string {
     return `ublkb${this.info.id}`;

@@ -52,7 +52,9 @@ export function explainOpenErrno(errno: number, devicePath: string, mode: Access
     : errno === ERRNO.EROFS
     ? "it is read-only at the server; use access_mode ro"
     : errno === ERRNO.EACCES
-    ? "the server may not open it"
+    ? mode === "ro"
+      ? "the server may not open it"
+      : "the server may not open it, or it is read-only there: try access_mode ro"
     : errno === ERRNO.ENOTBLK
     ? "it is neither a block device nor a file"
     : "see the server's log";

@@ -81,7 +81,7 @@ async function refusesReadOnlyDevice(context: CaseContext): Promise<void> {
     errno: kind === "ours" ? "EROFS" : "EACCES",
     ours: kind === "ours"
       ? /read-only at the server; use access_mode ro/
-      : /the server may not open it/,
+      : /the server may not open it, or it is read-only there: try access_mode ro/,
     kernel: kind === "ours" ? answered(30) : answered(13),
     server: /open refused .*errno="EROFS .*\/dev\/loop/,
   });
