@@ -9,6 +9,7 @@ import { NEW_RKEY_FLAG, RTRS_MESSAGE } from "../../src/rtrs/constants.ts";
 import { decodeConnectAccept } from "../../src/rtrs/connect_codec.ts";
 import { decodeInfoResponse } from "../../src/rtrs/info_codec.ts";
 import { RKEY_RSP } from "../../src/rtrs/request_codec.ts";
+import type { ServerConnection } from "../../src/rtrs/server/connection.ts";
 import type { FakeConnection } from "./harness/fake_fabric.ts";
 import type { FakeWindows } from "./harness/fake_windows.ts";
 import { DEPTH, LaneRig } from "./harness/lane_rig.ts";
@@ -34,6 +35,11 @@ function connect(rig: LaneRig, cid = 1) {
   const windows = fabric.windows!;
   for (let chunk = 0; chunk < DEPTH; chunk++) windows.open(chunk);
   return { connection, fabric, windows };
+}
+
+/** By number: to print connections, with all that they refer to, takes minutes. */
+function assertDrained(rig: LaneRig, connection: ServerConnection): void {
+  assert.deepEqual(rig.drained.map(({ path }) => path), [connection.path]);
 }
 
 /** The rkey_rsp that a post carries. */
@@ -113,7 +119,7 @@ Deno.test("renewal: a second request for a chunk whose window is being closed is
   fabric.handler.onImmediate(rig.putWrite(0, 0, 32));
   assert.deepEqual(rig.counts(), { buffer_id_in_flight: 1 });
   fabric.finishClose();
-  assert.deepEqual(rig.drained, [connection]);
+  assertDrained(rig, connection);
   assert.deepEqual([rig.requests.length, windows.closing.length], [0, 1]);
 });
 
@@ -126,7 +132,7 @@ Deno.test("renewal: what the gate refuses behind the window is cut off and leave
   windows.finishClose();
   assert.deepEqual(rig.counts(), { usr_len_beyond_offset: 1 });
   fabric.finishClose();
-  assert.deepEqual(rig.drained, [connection]);
+  assertDrained(rig, connection);
   assert.equal(connection.inflight, 0);
 });
 
@@ -141,7 +147,7 @@ Deno.test("renewal: a connection that dies meanwhile is drained, and who waited 
   first.windows.finishClose();
   assert.equal(rig.requests.length, 0, "a dead connection's request is not begun");
   first.fabric.finishClose();
-  assert.deepEqual(rig.drained, [first.connection]);
+  assertDrained(rig, first.connection);
   assert.deepEqual(second.windows.closing, [0]);
   second.windows.finishClose();
   assert.equal(rig.requests.length, 1);
@@ -158,7 +164,8 @@ Deno.test("renewal: an answer for a dead connection opens nothing", () => {
   fabric.finishClose();
   rig.lane.respond(0, 0, 0);
   assert.ok(!windows.open_.has(0));
-  assert.deepEqual([fabric.posts, rig.drained], [[], [connection]]);
+  assert.deepEqual(fabric.posts, []);
+  assertDrained(rig, connection);
 });
 
 Deno.test("renewal: whatever the order, an open window means that nobody works on the chunk", () => {

@@ -142,6 +142,30 @@ Deno.test("a name that another session holds closes the path; the holder notices
   assert.equal(rig.sessionsUp.length, 2, "the name is free again");
 });
 
+Deno.test("a name whose holder is on its way out is had when that has ended", () => {
+  const rig = new ServerRig({ answersAtOnce: false });
+  const settle = () => {
+    for (let round = 0; round < 10; round++) {
+      for (const reactor of rig.reactors) reactor.answer();
+      rig.adopter.settle();
+    }
+  };
+  const first = rig.establish("clt@srv");
+  settle();
+  first.break();
+  const request = { pathUuid: uuid(2), sessionUuid: uuid(102) };
+  const second = rig.establish("clt@srv", request, "tcp:10.0.1.2");
+  for (const reactor of rig.reactors) reactor.answer();
+  assert.equal(second.posts.length, 0, "the name is not free yet");
+  assert.deepEqual(rig.refusals, []);
+  settle();
+  assert.equal(second.take().kind, "send");
+  assert.deepEqual(rig.refusals, []);
+  second.break();
+  settle();
+  rig.assertEmpty();
+});
+
 Deno.test("a second path joins its session, but not under another name", () => {
   const rig = new ServerRig();
   rig.establish("name");

@@ -271,6 +271,8 @@ export class ClientNode {
         log(`${name}: ${device.devicePath} failed: ${failure.reason}`),
       onSession: (isConnected: boolean, failure: FabricFailure | undefined) => {
         log(`${name}: session ${isConnected ? "up" : `down: ${failure?.reason}`}`);
+        const isViolated = failure?.reason.includes("broke the protocol") === true;
+        expect(!isViolated, () => `${name}: ${failure!.reason}`);
         if (!isConnected) this.onLost(this.index, failure!);
       },
     };

@@ -30,7 +30,7 @@ const WORD_VALUES = 2 ** 32;
 export interface WindowCarrier {
   /** Work requests may be posted. */
   readonly isOpen: boolean;
-  /** Has the end of the batch look at {@link WindowBinder.errno} and {@link WindowBinder.overran}. */
+  /** Has the end of the batch look at what failed: {@link WindowBinder.errno} and `overran`. */
   noteFailure(): void;
 }
 

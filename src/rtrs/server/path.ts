@@ -215,12 +215,16 @@ export class ServerPath {
     this.checkInfo();
   }
 
-  private checkInfo(): void {
+  /** Goes on when INFO_REQ is there and nothing is in the way; called whenever that may be so. */
+  checkInfo(): void {
     const name = this.infoPending;
     const isComplete = this.tickets.size === this.cidNum && this.attachesPending === 0;
     if (this.state !== "CONNECTING" || name === undefined || !isComplete) return;
     const { session } = this;
-    if (session.server.nameHolder(name, session) !== undefined) {
+    const holder = session.server.nameHolder(name, session);
+    // A client that left and came back has the name as soon as its last session is through.
+    if (holder?.isEnding === true) return;
+    if (holder !== undefined) {
       return this.refuse("info_name_taken", `${name} is held by another client`);
     }
     if (session.sessname !== undefined && session.sessname !== name) {

@@ -234,6 +234,9 @@ export class RtrsServer {
   /** The session has ended and its memory is free. */
   forget(session: ServerSession): void {
     this.sessions.delete(session.uuid);
+    for (const other of this.sessions.values()) {
+      for (const path of [...other.paths.values()]) path.checkInfo();
+    }
     this.checkEmpty();
   }
 }

@@ -45,6 +45,13 @@ export class ServerSession implements ServerLaneUser {
     for (const lane of server.laneControls) lane.createServer(setup);
   }
 
+  /** No path is left but those that are closing. */
+  get isEnding(): boolean {
+    if (this.isClosing) return true;
+    for (const path of this.paths.values()) if (path.state !== "CLOSING") return false;
+    return this.paths.size > 0;
+  }
+
   pathByHandle(handle: number): ServerPath | undefined {
     for (const path of this.paths.values()) if (path.handle === handle) return path;
     return undefined;

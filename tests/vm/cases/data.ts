@@ -96,8 +96,13 @@ const verifiesWith = (options: ServerOptions) => async (context: CaseContext): P
   await device.unmap();
 };
 
+/** Our fileio mode flushes after every write by itself, so its clients see no cache. */
+const withCache = ({ combination }: CaseContext): ServerOptions =>
+  combination.server === "ours" ? { ioMode: "blockio" } : {};
+
 async function flushes(context: CaseContext): Promise<void> {
   const disk = context.use(await scsiDisk(64));
+  await context.server(withCache(context));
   const device = await context.map(disk.name);
   assert.equal(await queueLimit(device.path, "write_cache"), "write back");
   const seen = await watchRequests(disk.path, async () => {
@@ -119,17 +124,15 @@ async function flushes(context: CaseContext): Promise<void> {
 
 async function forcesUnitAccess(context: CaseContext): Promise<void> {
   const disk = context.use(await scsiDisk(64));
+  await context.server(withCache(context));
   const device = await context.map(disk.name);
   assert.equal(await queueLimit(device.path, "fua"), "1");
-  let atClient = { fuaWrites: 0, flushes: 0 };
-  const atServer = await watchRequests(disk.path, async () => {
-    const write = [`if=/dev/zero`, `of=${device.path}`, "bs=4096", "count=16"];
-    await run("dd", [...write, "oflag=direct,dsync"]);
-  });
-  atClient = await watchRequests(device.path, async () => {
-    const write = [`if=/dev/zero`, `of=${device.path}`, "bs=4096", "count=16"];
-    await run("dd", [...write, "oflag=direct,dsync"]);
-  });
+  const write = async () => {
+    const blocks = ["if=/dev/zero", `of=${device.path}`, "bs=4096", "count=16"];
+    await run("dd", [...blocks, "oflag=direct,dsync"]);
+  };
+  const atServer = await watchRequests(disk.path, write);
+  const atClient = await watchRequests(device.path, write);
   context.note(`at the client ${JSON.stringify(atClient)}, server ${JSON.stringify(atServer)}`);
   assert.ok(atClient.fuaWrites >= 16, "the client sent no FUA");
   const kept = atServer.fuaWrites + atServer.flushes;
@@ -137,6 +140,20 @@ async function forcesUnitAccess(context: CaseContext): Promise<void> {
     atServer.fuaWrites >= 16 || kept >= atClient.fuaWrites + atClient.flushes,
     "a FUA write was neither FUA nor flushed at the server",
   );
+  await device.unmap();
+}
+
+async function writesThrough(context: CaseContext): Promise<void> {
+  const disk = context.use(await scsiDisk(64));
+  await context.server({ ioMode: "fileio" });
+  const device = await context.map(disk.name);
+  assert.equal(await queueLimit(device.path, "write_cache"), "write through");
+  const seen = await watchRequests(disk.path, async () => {
+    const blocks = ["if=/dev/zero", `of=${device.path}`, "bs=4096", "count=16"];
+    await run("dd", [...blocks, "oflag=direct"]);
+  });
+  context.note(`at the server: ${JSON.stringify(seen)}`);
+  assert.ok(seen.fuaWrites + seen.flushes >= 16, "a write was left in the disk's cache");
   await device.unmap();
 }
 
@@ -231,6 +248,11 @@ export const DATA_CASES: readonly GuestCase[] = [
   },
   { name: "a flush reaches the server's disk", run: flushes },
   { name: "FUA reaches the server's disk", run: forcesUnitAccess },
+  {
+    name: "fileio: a write is past the disk's cache when it is done",
+    appliesTo: ({ server }) => server === "ours",
+    run: writesThrough,
+  },
   { name: "blkdiscard reaches the server's disk and nothing beside it", run: discards },
   { name: "zeroes are written where asked and nowhere else", run: writesZeroes },
   { name: "ext4: mkfs, work, umount, e2fsck on both sides", run: carriesFileSystem },

@@ -19,14 +19,16 @@ const hasOurClient = ({ client }: Combination): boolean => client === "ours";
 async function survivesServer(context: CaseContext): Promise<void> {
   const device = await context.map("ram0");
   await fill(device.path, 0x61, 64 * MIB, MIB);
-  const load = context.use(startLoad({
-    filename: device.path,
-    rw: "randrw",
-    blockBytes: 4096,
-    iodepth: 16,
-    sizeBytes: 16 * MIB,
-    runtimeSeconds: 5,
-  }));
+  const load = context.use(
+    await startLoad({
+      filename: device.path,
+      rw: "randrw",
+      blockBytes: 4096,
+      iodepth: 16,
+      sizeBytes: 16 * MIB,
+      runtimeSeconds: 5,
+    }),
+  );
   await sleep(2000);
   await context.breakServer();
   await sleep(2000);
@@ -49,14 +51,16 @@ async function freesDeadClient(context: CaseContext): Promise<void> {
   await context.client();
   const before = await takeResources([]);
   const device = await context.map("ram0");
-  const load = context.use(startLoad({
-    filename: device.path,
-    rw: "randwrite",
-    blockBytes: 4096,
-    iodepth: 16,
-    sizeBytes: 16 * MIB,
-    runtimeSeconds: 4,
-  }));
+  const load = context.use(
+    await startLoad({
+      filename: device.path,
+      rw: "randwrite",
+      blockBytes: 4096,
+      iodepth: 16,
+      sizeBytes: 16 * MIB,
+      runtimeSeconds: 4,
+    }),
+  );
   await sleep(2000);
   await context.breakClient();
   const isGone = async () => (await server.sessions()).length === 0;

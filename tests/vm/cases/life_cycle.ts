@@ -36,15 +36,16 @@ async function refusesBusyUnmap(context: CaseContext): Promise<void> {
 
 async function unmapsByForce(context: CaseContext): Promise<void> {
   const device = await context.map("ram0");
-  const load = context.use(startLoad({
-    filename: device.path,
-    rw: "randrw",
-    blockBytes: 4096,
-    iodepth: 16,
-    sizeBytes: 16 * MIB,
-    runtimeSeconds: 60,
-  }));
-  await sleep(3000);
+  const load = context.use(
+    await startLoad({
+      filename: device.path,
+      rw: "randrw",
+      blockBytes: 4096,
+      iodepth: 16,
+      sizeBytes: 16 * MIB,
+      runtimeSeconds: 60,
+    }),
+  );
   await device.unmap(true);
   const result = await load.result();
   assert.notEqual(result.error, 0, "the load went on after its device was gone");

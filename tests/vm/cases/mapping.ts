@@ -133,16 +133,18 @@ async function twoSessions(context: CaseContext): Promise<void> {
 async function partitionTable(context: CaseContext): Promise<void> {
   const device = await context.map("ram0");
   const script = "label: gpt\nsize=16MiB\nsize=32MiB\n";
-  await run("sh", ["-c", `printf '${script}' | sfdisk --quiet ${device.path}`]);
-  await run("blockdev", ["--rereadpt", device.path]);
-  const { stdout } = await run("sfdisk", ["--json", device.path]);
+  // Partitions are called after the device, not after a link to it.
+  const path = await Deno.realPath(device.path);
+  await run("sh", ["-c", `printf '${script}' | sfdisk --quiet ${path}`]);
+  await run("blockdev", ["--rereadpt", path]);
+  const { stdout } = await run("sfdisk", ["--json", path]);
   const table = JSON.parse(stdout) as { partitiontable: { partitions: { node: string }[] } };
   const nodes = table.partitiontable.partitions.map(({ node }) => node);
   assert.equal(nodes.length, 2);
   await fill(nodes[1]!, 0x77, 0, 4096);
   assert.deepEqual(await readBack(nodes[1]!, 0, 512), new Uint8Array(512).fill(0x77));
-  await run("sh", ["-c", `dd if=/dev/zero of=${device.path} bs=1M count=1 oflag=direct`]);
-  await run("blockdev", ["--rereadpt", device.path]);
+  await run("dd", ["if=/dev/zero", `of=${path}`, "bs=1M", "count=1", "oflag=direct"]);
+  await run("blockdev", ["--rereadpt", path]);
   await device.unmap();
 }
 

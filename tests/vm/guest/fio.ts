@@ -32,6 +32,8 @@ export function fioArguments(options: FioOptions): string[] {
     `--size=${options.sizeBytes}`,
     `--numjobs=${jobs}`,
     `--offset_increment=${options.sizeBytes}`,
+    // A device that is gone by now must not become a file of its name.
+    "--allow_file_create=0",
     ...["--direct=1", "--ioengine=io_uring", "--thread", "--group_reporting"],
     ...(options.runtimeSeconds === undefined
       ? []

@@ -1,5 +1,7 @@
 /** Load that runs beside what a case does. */
+import { waitFor } from "../../support/process.ts";
 import { fioArguments, type FioOptions } from "./fio.ts";
+import { blockStatistics } from "./media.ts";
 import { type FioJob, parseFio } from "../../support/fio.ts";
 
 /** fio in the background. */
@@ -8,8 +10,17 @@ export interface BackgroundLoad extends AsyncDisposable {
   result(): Promise<FioJob>;
 }
 
-/** Starts fio; it ends by itself, or with the case. */
-export function startLoad(options: FioOptions): BackgroundLoad {
+const BEGIN_TIMEOUT_MS = 60_000;
+
+/** Requests that the device has seen. */
+async function requestCount(path: string): Promise<number> {
+  const { reads, writes } = blockStatistics(await Deno.realPath(path));
+  return reads + writes;
+}
+
+/** Starts fio and waits for its first requests; it ends by itself, or with the case. */
+export async function startLoad(options: FioOptions): Promise<BackgroundLoad> {
+  const before = await requestCount(options.filename);
   const child = new Deno.Command("fio", {
     args: fioArguments(options),
     stdin: "null",
@@ -18,6 +29,8 @@ export function startLoad(options: FioOptions): BackgroundLoad {
   }).spawn();
   let hasEnded = false;
   const output = child.output().finally(() => hasEnded = true);
+  const hasBegun = async () => hasEnded || await requestCount(options.filename) > before + 100;
+  await waitFor(hasBegun, BEGIN_TIMEOUT_MS, "fio to begin");
   return {
     result: async () => parseFio(new TextDecoder().decode((await output).stdout))[0]!,
     [Symbol.asyncDispose]: async () => {

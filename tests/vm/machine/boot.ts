@@ -64,6 +64,7 @@ async function writeJob(options: BootOptions, folder: string): Promise<void> {
   const lines = [
     "mkdir -p /lib/modules",
     `mount --bind ${quote(options.machine.imageModules)} /lib/modules`,
+    "modprobe configfs && mount -t configfs configfs /sys/kernel/config",
     `export HOME=${quote(home)} DENO_DIR=${quote(await denoFolder())}`,
     "export NO_COLOR=1 DENO_NO_UPDATE_CHECK=1",
     `cd ${quote(repositoryRoot)} || exit 1`,

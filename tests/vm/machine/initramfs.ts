@@ -39,7 +39,6 @@ exec /bin/busybox switch_root /newroot /bin/sh -c '
   mount -t tmpfs tmpfs /dev/shm
   mount -t devpts devpts /dev/pts
   mount -t debugfs debugfs /sys/kernel/debug
-  mount -t configfs configfs /sys/kernel/config
   ip link set lo up
   echo "${GUEST_UP} $(cut -d" " -f1 /proc/uptime)"
   /bin/sh "$job/start.sh"
