@@ -101,12 +101,18 @@ export function destroyId(id: number): void {
 
 /** Lets an id bind to an address that a finished connection still holds. */
 export function setReuseAddress(id: number): void {
+  switchOn(id, CM_OPTION.ID_REUSEADDR, "RDMA_OPTION_ID_REUSEADDR");
+}
+
+/** Keeps an IPv6 id that listens on every address away from IPv4, as IPV6_V6ONLY does. */
+export function setAddressFamilyOnly(id: number): void {
+  switchOn(id, CM_OPTION.ID_AFONLY, "RDMA_OPTION_ID_AFONLY");
+}
+
+function switchOn(id: number, option: number, name: string): void {
   const on = new Uint8Array(new Int32Array([1]).buffer);
-  check(
-    library().rdma_set_option(BigInt(id), CM_OPTION.ID, CM_OPTION.ID_REUSEADDR, on, 4n),
-    "rdma_set_option(RDMA_OPTION_ID_REUSEADDR)",
-    ID,
-  );
+  const result = library().rdma_set_option(BigInt(id), CM_OPTION.ID, option, on, 4n);
+  check(result, `rdma_set_option(${name})`, ID);
 }
 
 /** rdma_bind_addr(3); `subject` names the address in an error. */

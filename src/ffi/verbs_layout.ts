@@ -263,7 +263,7 @@ export const LINK_LAYER = { UNSPECIFIED: 0, INFINIBAND: 1, ETHERNET: 2 } as cons
 export const PORT_SPACE = { TCP: 0x0106, IB: 0x013f } as const;
 
 /** RDMA_OPTION_*: level and name of the option that rdma_set_option sets. */
-export const CM_OPTION = { ID: 0, ID_REUSEADDR: 1 } as const;
+export const CM_OPTION = { ID: 0, ID_REUSEADDR: 1, ID_AFONLY: 2 } as const;
 
 /** RDMA_CM_EVENT_*. */
 export const CM_EVENT = {

@@ -6,6 +6,7 @@ import {
   createId,
   destroyId,
   listen,
+  setAddressFamilyOnly,
   setReuseAddress,
   sourceAddress,
 } from "../../ffi/librdmacm.ts";
@@ -38,6 +39,7 @@ export class VerbsListener implements FabricListener, CmOwner {
     this.id = createId(channel.open(), portSpaceOf(kind));
     try {
       setReuseAddress(this.id);
+      if (kind === "ip" && address.includes(":")) setAddressFamilyOnly(this.id);
       bindAddress(this.id, sockaddr, subject);
       listen(this.id, LISTEN_BACKLOG, subject);
     } catch (cause) {

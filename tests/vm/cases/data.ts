@@ -1,4 +1,4 @@
-/** Data integrity, caches, and operations besides reading and writing. */
+/** Data integrity, and operations besides reading and writing. */
 import assert from "node:assert/strict";
 import { run } from "../../support/process.ts";
 import { FIO_VERIFY_ERROR } from "../../support/fio.ts";
@@ -12,8 +12,8 @@ import {
   readBack,
   scsiDisk,
 } from "../guest/media.ts";
-import type { MappedDevice, ServerOptions } from "../guest/peers.ts";
-import { watchRequests } from "../guest/trace.ts";
+import type { MappedDevice } from "../guest/peers.ts";
+import { type LoadShape, verifyJob, verifyWithFio } from "../guest/verify.ts";
 
 const MIB = 1 << 20;
 
@@ -23,46 +23,6 @@ async function maximumIoBytes(device: MappedDevice): Promise<number> {
   const kib = await queueLimit(device.path, "max_hw_sectors_kb");
   await Deno.writeTextFile(`/sys/block/${name}/queue/max_sectors_kb`, kib);
   return Number(kib) * 1024;
-}
-
-/** How much each job writes at a block size: enough to fill the queue, not more than needed. */
-function verifiedBytes(blockBytes: number, full: boolean): number {
-  const most = (full ? 48 : 4) * MIB;
-  const blocks = full ? 2048 : 256;
-  return Math.min(blocks * blockBytes, Math.floor(most / blockBytes) * blockBytes);
-}
-
-const verifyJob = (
-  context: CaseContext,
-  device: MappedDevice,
-  blockBytes: number,
-  iodepth: number,
-): FioOptions => ({
-  filename: device.path,
-  rw: "randwrite",
-  blockBytes,
-  iodepth,
-  sizeBytes: verifiedBytes(blockBytes, context.full),
-  jobs: 2,
-  more: VERIFY_CRC32C,
-});
-
-/** fio writes with checksums and reads them back. */
-async function verifyWithFio(
-  context: CaseContext,
-  device: MappedDevice,
-  blockSizes: readonly number[],
-  depths: readonly number[],
-): Promise<void> {
-  for (const blockBytes of blockSizes) {
-    for (const iodepth of depths) {
-      const result = await fio(verifyJob(context, device, blockBytes, iodepth));
-      assert.equal(result.error, 0, `block size ${blockBytes}, depth ${iodepth}`);
-      const { read, write } = result;
-      const rates = `${Math.round(write.iops)} writes/s, ${Math.round(read.iops)} reads/s`;
-      context.note(`${blockBytes} bytes, depth ${iodepth}: ${rates}`);
-    }
-  }
 }
 
 /** The proof that fio would notice: a wrong sector on the server's disk. */
@@ -84,76 +44,9 @@ async function verifies(context: CaseContext): Promise<void> {
   await assertNoticesPlantedError(context, device, "/dev/ram0");
   const maximum = await maximumIoBytes(device);
   context.note(`largest request: ${maximum} bytes`);
-  await verifyWithFio(context, device, [512, 4096, 65536, maximum], [1, 32]);
-  await device.unmap();
-}
-
-/** The same against a server with other options. */
-const verifiesWith = (options: ServerOptions) => async (context: CaseContext): Promise<void> => {
-  await context.server(options);
-  const device = await context.map("ram0");
-  await verifyWithFio(context, device, [4096, 65536], context.full ? [1, 32] : [32]);
-  await device.unmap();
-};
-
-/** Our fileio mode flushes after every write by itself, so its clients see no cache. */
-const withCache = ({ combination }: CaseContext): ServerOptions =>
-  combination.server === "ours" ? { ioMode: "blockio" } : {};
-
-async function flushes(context: CaseContext): Promise<void> {
-  const disk = context.use(await scsiDisk(64));
-  await context.server(withCache(context));
-  const device = await context.map(disk.name);
-  assert.equal(await queueLimit(device.path, "write_cache"), "write back");
-  const seen = await watchRequests(disk.path, async () => {
-    const result = await fio({
-      filename: device.path,
-      rw: "write",
-      blockBytes: 4096,
-      iodepth: 1,
-      sizeBytes: 64 * 4096,
-      more: ["--fsync=8"],
-    });
-    assert.equal(result.error, 0);
-  });
-  context.note(`at the server: ${JSON.stringify(seen)}`);
-  // fio leaves out the one after the last write.
-  assert.ok(seen.flushes >= 7, `${seen.flushes} flushes for 7 fsyncs`);
-  await device.unmap();
-}
-
-async function forcesUnitAccess(context: CaseContext): Promise<void> {
-  const disk = context.use(await scsiDisk(64));
-  await context.server(withCache(context));
-  const device = await context.map(disk.name);
-  assert.equal(await queueLimit(device.path, "fua"), "1");
-  const write = async () => {
-    const blocks = ["if=/dev/zero", `of=${device.path}`, "bs=4096", "count=16"];
-    await run("dd", [...blocks, "oflag=direct,dsync"]);
-  };
-  const atServer = await watchRequests(disk.path, write);
-  const atClient = await watchRequests(device.path, write);
-  context.note(`at the client ${JSON.stringify(atClient)}, server ${JSON.stringify(atServer)}`);
-  assert.ok(atClient.fuaWrites >= 16, "the client sent no FUA");
-  const kept = atServer.fuaWrites + atServer.flushes;
-  assert.ok(
-    atServer.fuaWrites >= 16 || kept >= atClient.fuaWrites + atClient.flushes,
-    "a FUA write was neither FUA nor flushed at the server",
-  );
-  await device.unmap();
-}
-
-async function writesThrough(context: CaseContext): Promise<void> {
-  const disk = context.use(await scsiDisk(64));
-  await context.server({ ioMode: "fileio" });
-  const device = await context.map(disk.name);
-  assert.equal(await queueLimit(device.path, "write_cache"), "write through");
-  const seen = await watchRequests(disk.path, async () => {
-    const blocks = ["if=/dev/zero", `of=${device.path}`, "bs=4096", "count=16"];
-    await run("dd", [...blocks, "oflag=direct"]);
-  });
-  context.note(`at the server: ${JSON.stringify(seen)}`);
-  assert.ok(seen.fuaWrites + seen.flushes >= 16, "a write was left in the disk's cache");
+  const some: LoadShape[] = [[512, 32], [4096, 1], [65536, 32], [maximum, 1], [maximum, 32]];
+  const all = [512, 4096, 65536, maximum].flatMap((size): LoadShape[] => [[size, 1], [size, 32]]);
+  await verifyWithFio(context, device, context.full ? all : some);
   await device.unmap();
 }
 
@@ -220,38 +113,12 @@ async function carriesFileSystem(context: CaseContext): Promise<void> {
   await run("e2fsck", ["-f", "-n", "/dev/ram0"]);
 }
 
-const VERIFY_TIMEOUT_MS = 300_000;
-
 /** Cases of this file. */
 export const DATA_CASES: readonly GuestCase[] = [
   {
     name: "fio crc32c is clean at every block size and depth, and notices a planted error",
-    timeoutMs: VERIFY_TIMEOUT_MS,
+    timeoutMs: 300_000,
     run: verifies,
-  },
-  {
-    name: "fio crc32c with always_invalidate=N",
-    timeoutMs: VERIFY_TIMEOUT_MS,
-    appliesTo: ({ carrier }) => carrier === "ip",
-    run: verifiesWith({ alwaysInvalidate: false }),
-  },
-  {
-    name: "fio crc32c with always_invalidate=Y",
-    timeoutMs: VERIFY_TIMEOUT_MS,
-    appliesTo: ({ carrier }) => carrier === "ip",
-    run: verifiesWith({ alwaysInvalidate: true }),
-  },
-  {
-    name: "fio crc32c with queue_depth 64",
-    timeoutMs: VERIFY_TIMEOUT_MS,
-    run: verifiesWith({ queueDepth: 64 }),
-  },
-  { name: "a flush reaches the server's disk", run: flushes },
-  { name: "FUA reaches the server's disk", run: forcesUnitAccess },
-  {
-    name: "fileio: a write is past the disk's cache when it is done",
-    appliesTo: ({ server }) => server === "ours",
-    run: writesThrough,
   },
   { name: "blkdiscard reaches the server's disk and nothing beside it", run: discards },
   { name: "zeroes are written where asked and nowhere else", run: writesZeroes },

@@ -7,6 +7,7 @@ import { LIFE_CYCLE_CASES } from "./life_cycle.ts";
 import { MAPPING_CASES } from "./mapping.ts";
 import { REFUSAL_CASES } from "./refusals.ts";
 import { REFUSED_MAPPING_CASES } from "./refused_mappings.ts";
+import { SERVER_OPTION_CASES } from "./server_options.ts";
 import { WRONG_SERVER_CASES } from "./wrong_servers.ts";
 
 /** All of them, in the order they run in. */
@@ -18,6 +19,8 @@ export const CASES: readonly GuestCase[] = [
   ...REFUSAL_CASES,
   ...REFUSED_MAPPING_CASES,
   ...WRONG_SERVER_CASES,
+  // Last: each costs another server.
+  ...SERVER_OPTION_CASES,
 ];
 
 /** The case of this name. @throws when there is none */
@@ -39,5 +42,6 @@ export const COMBINATIONS: readonly Combination[] = [
 /** Cases that apply to a combination; the long ones only when `full` is set. */
 export const casesFor = (combination: Combination, full: boolean): readonly GuestCase[] =>
   CASES.filter((guestCase) =>
-    (guestCase.appliesTo?.(combination) ?? true) && (full || guestCase.isLong !== true)
+    (guestCase.appliesTo?.(combination) ?? true) &&
+    (full || guestCase.isLong?.(combination) !== true)
   );

@@ -17,8 +17,8 @@ export interface GuestCase {
   readonly timeoutMs?: number;
   /** Default: all. */
   readonly appliesTo?: (combination: Combination) => boolean;
-  /** Takes minutes: runs only with `RNBD_TEST_FULL=1`. */
-  readonly isLong?: boolean;
+  /** Runs only with `RNBD_TEST_FULL=1`: it takes minutes, or tells little of this combination. */
+  readonly isLong?: (combination: Combination) => boolean;
   run(context: CaseContext): Promise<void>;
 }
 
@@ -47,6 +47,8 @@ export interface CaseContext {
   restoreServer(): Promise<void>;
   /** Ours only: kills the client. */
   breakClient(): Promise<void>;
+  /** Stops the client in order; what it left is for the case to judge. */
+  stopClient(): Promise<void>;
   /** Stops client and server, so that the next use starts them anew. */
   stopPeers(): Promise<void>;
   /** Keeps a line for the report. */

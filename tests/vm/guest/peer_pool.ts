@@ -31,11 +31,11 @@ export class PeerPool {
     return this.keptServer.peer;
   }
 
-  /** The server with these options; a client that is there is stopped when it has to change. */
+  /** The server with these options; a client that is there stays. */
   async server(options: ServerOptions = {}): Promise<BlockServer> {
     const key = JSON.stringify(options);
     if (this.keptServer?.options === key) return this.keptServer.peer;
-    await this.stop();
+    await this.stopServer();
     const peer = await this.startServer(options);
     this.keptServer = { peer, options: key };
     return peer;
@@ -44,9 +44,9 @@ export class PeerPool {
   /** The usual server and a client; programs of ours take long to start, so both at a time. */
   async usual(clientOptions: ClientOptions = {}): Promise<BlockClient> {
     const { client, server } = this.combination;
-    const isThere = this.keptServer?.options === "{}";
+    const isHalfThere = this.keptServer?.options === "{}" || this.keptClient !== undefined;
     // The kernel's two load a module that they share.
-    if (isThere || (client === "kernel" && server === "kernel")) {
+    if (isHalfThere || (client === "kernel" && server === "kernel")) {
       await this.server();
       return await this.client(clientOptions);
     }
@@ -97,9 +97,16 @@ export class PeerPool {
     await kept!.peer.process!.kill();
   }
 
-  private async stopClient(): Promise<void> {
+  /** Stops the client in order; the server stays. */
+  async stopClient(): Promise<void> {
     const kept = this.keptClient;
     this.keptClient = undefined;
+    await kept?.peer.stop();
+  }
+
+  private async stopServer(): Promise<void> {
+    const kept = this.keptServer;
+    this.keptServer = undefined;
     await kept?.peer.stop();
   }
 
@@ -108,9 +115,7 @@ export class PeerPool {
     try {
       await this.stopClient();
     } finally {
-      const kept = this.keptServer;
-      this.keptServer = undefined;
-      await kept?.peer.stop();
+      await this.stopServer();
     }
   }
 

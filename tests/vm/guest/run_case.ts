@@ -40,6 +40,7 @@ class Context implements CaseContext {
   breakServer = (): Promise<void> => this.pool.breakServer();
   restoreServer = (): Promise<void> => this.pool.restoreServer();
   breakClient = (): Promise<void> => this.pool.breakClient();
+  stopClient = (): Promise<void> => this.pool.stopClient();
   stopPeers = (): Promise<void> => this.pool.stop();
   note = (text: string): void => void this.notes.push(text);
   allow = (line: AllowedLine): void => void this.allowed.push(line);
