@@ -118,9 +118,12 @@ const asOutcome = (boot: Boot, end: EndRecord): Outcome => ({
 async function bootOnce(
   machine: Machine,
   boot: Boot,
-  onOutcome: VmStageOptions["onOutcome"],
+  { onOutcome, tell }: VmStageOptions,
 ): Promise<Outcome[]> {
-  const log = new BootLog((end) => onOutcome(asOutcome(boot, end)));
+  const log = new BootLog((end) => {
+    onOutcome(asOutcome(boot, end));
+    if (end.secondTryFor !== undefined) tell(`        at the second try: ${end.secondTryFor}`);
+  });
   const budgets = boot.job.cases.length * 10 * 60_000;
   const outcome = await bootGuest({
     machine,
@@ -160,12 +163,12 @@ async function bootOnce(
 async function runBoot(
   machine: Machine,
   planned: Boot,
-  onOutcome: VmStageOptions["onOutcome"],
+  options: VmStageOptions,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   let boot = planned;
   while (boot.job.cases.length > 0) {
-    const some = await bootOnce(machine, boot, onOutcome);
+    const some = await bootOnce(machine, boot, options);
     outcomes.push(...some);
     const done = new Set(some.map(({ name }) => name));
     const rest = boot.job.cases.filter((name) => !done.has(caseTitle(boot, name)));
@@ -205,7 +208,7 @@ export async function runVmStage(options: VmStageOptions): Promise<Outcome[]> {
   const queue = [...boots];
   const worker = async () => {
     for (let boot = queue.shift(); boot !== undefined; boot = queue.shift()) {
-      outcomes.push(...await runBoot(machine, boot, options.onOutcome));
+      outcomes.push(...await runBoot(machine, boot, options));
     }
   };
   await Promise.all(Array.from({ length: slotCount() }, worker));

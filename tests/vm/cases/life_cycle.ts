@@ -70,8 +70,8 @@ async function followsResize(context: CaseContext): Promise<void> {
   await device.unmap();
 }
 
-const WARM_UP_ROUNDS = 3;
-const ROUNDS = 15;
+const WARM_UP_ROUNDS = 2;
+const ROUNDS = 10;
 const ROUNDS_FULL = 100;
 
 async function givesEverythingBack(context: CaseContext): Promise<void> {

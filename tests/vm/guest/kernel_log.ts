@@ -52,3 +52,10 @@ export function findAlarms(
     [...ALWAYS_ALLOWED, ...allowed].some(({ pattern }) => pattern.test(line));
   return lines.filter((line) => ALARMS.some((alarm) => alarm.test(line)) && !isAllowed(line));
 }
+
+/**
+ * The line by which soft-RoCE says that it broke a connection because the machine was too slow for
+ * it: seen between kernel and kernel too. A case that failed with it is worth one more try.
+ */
+export const findOverload = (lines: readonly string[]): string | undefined =>
+  lines.find((line) => line.includes("Failed IB_WR_REG_MR: WR flushed"));

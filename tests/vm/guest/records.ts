@@ -32,6 +32,8 @@ export interface EndRecord {
   readonly notes: readonly string[];
   /** What the kernel logged during the case. */
   readonly kernelLog: readonly string[];
+  /** Set when this is the second try: the line of the kernel's log that excused the first. */
+  readonly secondTryFor?: string;
   /** The guest is not what it was before: the next case needs a new boot. */
   readonly isSpoiled: boolean;
 }

@@ -42,11 +42,11 @@ const UP_CPU_MS = 60_000;
 const UP_TRIES = 5;
 const POLL_MS = 100;
 
-/** Modules of the program that the guest cannot fetch by itself. */
+/** Modules that the guest cannot fetch by itself, or would take long to compile. */
 async function cacheModules(program: string): Promise<void> {
-  await run(Deno.execPath(), ["cache", "--no-check", program, `${repositoryRoot}mod.ts`], {
-    cwd: repositoryRoot,
-  });
+  const entries = ["mod.ts", "src/appliance/reactor/reactor_worker.ts"];
+  const ours = entries.map((entry) => `${repositoryRoot}${entry}`);
+  await run(Deno.execPath(), ["cache", "--no-check", program, ...ours], { cwd: repositoryRoot });
 }
 
 const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
