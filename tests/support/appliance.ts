@@ -110,7 +110,10 @@ export class Appliance implements AsyncDisposable {
     using client = Deno.createHttpClient({
       proxy: { transport: "unix", path: this.controlSocket },
     });
-    const response = await fetch("http://localhost/v1/status", { client });
+    const response = await fetch("http://localhost/v1/status", { client }).catch((error) => {
+      const why = error instanceof Error ? error.cause ?? error : error;
+      throw new Error(`status over ${this.controlSocket}: ${why}`);
+    });
     if (!response.ok) throw new Error(`status: ${response.status} ${await response.text()}`);
     return await response.json() as Status;
   }

@@ -193,6 +193,8 @@ function skipAll(boots: readonly Boot[], { reason, remedy }: SkipTest): Outcome[
 
 /** Runs the stage. */
 export async function runVmStage(options: VmStageOptions): Promise<Outcome[]> {
+  // Ordinary users do not have these in their path, and some of the programs are there.
+  Deno.env.set("PATH", `${Deno.env.get("PATH") ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`);
   const boots = planBoots(options.filter);
   if (boots.length === 0) return [];
   let machine: Machine;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { CaseContext, GuestCase } from "../guest/case.ts";
 import { deviceSize, fill, isReadOnly, RAM_DISK_BYTES, readBack } from "../guest/media.ts";
+import { RDMA_ADDRESS_V6 } from "../guest/network.ts";
 import { PeerError } from "../guest/peers.ts";
 import { run, tryRun } from "../../support/process.ts";
 
@@ -95,6 +96,13 @@ async function refusesUnreachableServer(context: CaseContext): Promise<void> {
   await assert.rejects(client.map(options), PeerError);
 }
 
+async function mapsOverIpv6(context: CaseContext): Promise<void> {
+  const device = await context.map("ram0", { address: RDMA_ADDRESS_V6 });
+  await fill(device.path, 0x66, 0, BLOCK_BYTES);
+  assert.deepEqual(await readBack("/dev/ram0", 0, 512), new Uint8Array(512).fill(0x66));
+  await device.unmap();
+}
+
 async function twoDevicesOneSession(context: CaseContext): Promise<void> {
   const devices = [await context.map("ram0"), await context.map("ram1")];
   await Promise.all(devices.map(({ path }, index) => fill(path, index + 1, 0, 4 << 20)));
@@ -151,6 +159,11 @@ export const MAPPING_CASES: readonly GuestCase[] = [
     name: "says that a server cannot be reached",
     appliesTo: ({ server }) => server === "kernel",
     run: refusesUnreachableServer,
+  },
+  {
+    name: "maps over IPv6",
+    appliesTo: ({ carrier }) => carrier === "ip",
+    run: mapsOverIpv6,
   },
   { name: "two devices in one session", run: twoDevicesOneSession },
   { name: "two sessions, and the end of one", run: twoSessions },

@@ -1,10 +1,9 @@
-/** Servers that are not the usual one: keys, queues, caches, back ends, addresses. */
+/** Servers that are not the usual one: keys, queues, caches, back ends. */
 import assert from "node:assert/strict";
 import { run } from "../../support/process.ts";
 import type { CaseContext, GuestCase } from "../guest/case.ts";
 import { fio } from "../guest/fio.ts";
-import { deviceSize, fill, queueLimit, readBack, scsiDisk } from "../guest/media.ts";
-import { RDMA_ADDRESS_V6 } from "../guest/network.ts";
+import { deviceSize, fill, queueLimit, scsiDisk } from "../guest/media.ts";
 import type { Combination, ServerOptions } from "../guest/peers.ts";
 import { watchRequests } from "../guest/trace.ts";
 import { type LoadShape, verifyWithFio } from "../guest/verify.ts";
@@ -108,15 +107,6 @@ async function servesFileAndMemory(context: CaseContext): Promise<void> {
   await Deno.remove(`${FILES}/disk.img`);
 }
 
-async function mapsOverIpv6(context: CaseContext): Promise<void> {
-  // The kernel's server listens on every address anyway.
-  await context.server({ address: RDMA_ADDRESS_V6 });
-  const device = await context.map("ram0", { address: RDMA_ADDRESS_V6 });
-  await fill(device.path, 0x66, 0, 65536);
-  assert.deepEqual(await readBack("/dev/ram0", 0, 512), new Uint8Array(512).fill(0x66));
-  await device.unmap();
-}
-
 const VERIFY_TIMEOUT_MS = 300_000;
 const hasOurServer = ({ server }: Combination): boolean => server === "ours";
 
@@ -130,33 +120,23 @@ export const SERVER_OPTION_CASES: readonly GuestCase[] = [
   { name: "a flush reaches the server's disk", run: flushes },
   { name: "FUA reaches the server's disk", run: forcesUnitAccess },
   {
-    name: "fio crc32c with always_invalidate=N",
+    name: "fio crc32c with always_invalidate=N and queue_depth 64",
     timeoutMs: VERIFY_TIMEOUT_MS,
     // Of ours it is the default.
     appliesTo: ({ server }) => server === "kernel",
-    run: verifiesWith({ alwaysInvalidate: false }),
+    run: verifiesWith({ alwaysInvalidate: false, queueDepth: 64 }),
   },
   {
-    name: "fio crc32c with always_invalidate=Y",
+    name: "fio crc32c with always_invalidate=Y and queue_depth 64",
     timeoutMs: VERIFY_TIMEOUT_MS,
     // Of the kernel's it is the default.
     appliesTo: ({ server, carrier }) => server === "ours" && carrier === "ip",
-    run: verifiesWith({ alwaysInvalidate: true }),
-  },
-  {
-    name: "fio crc32c with queue_depth 64",
-    timeoutMs: VERIFY_TIMEOUT_MS,
-    run: verifiesWith({ queueDepth: 64 }),
+    run: verifiesWith({ alwaysInvalidate: true, queueDepth: 64 }),
   },
   {
     name: "fio crc32c on a file and on memory, with queue_depth 512",
     timeoutMs: VERIFY_TIMEOUT_MS,
     appliesTo: hasOurServer,
     run: servesFileAndMemory,
-  },
-  {
-    name: "maps over IPv6",
-    appliesTo: ({ carrier }) => carrier === "ip",
-    run: mapsOverIpv6,
   },
 ];

@@ -3,7 +3,7 @@ import type { MappingStatus, MapRequest } from "../../../src/appliance/appliance
 import type { FailureBody } from "../../../src/appliance/control_api/failure.ts";
 import { Appliance } from "../../support/appliance.ts";
 import { run, waitFor } from "../../support/process.ts";
-import { RDMA_ADDRESS } from "./network.ts";
+import { RDMA_ADDRESS, RDMA_ADDRESS_V6 } from "./network.ts";
 import {
   type BlockClient,
   type BlockServer,
@@ -23,6 +23,10 @@ const PORT = 1234;
 
 const addressOf = (carrier: Combination["carrier"], address?: string): string =>
   carrier === "ip" ? `ip:${address ?? RDMA_ADDRESS}` : `tcp:${address ?? "127.0.0.1"}`;
+
+/** Both families at once: neither may be in the other's way. */
+const listenAddresses = (carrier: Combination["carrier"]): string[] =>
+  carrier === "ip" ? [addressOf("ip"), addressOf("ip", RDMA_ADDRESS_V6)] : [addressOf("tcp")];
 
 let folders = 0;
 
@@ -81,7 +85,7 @@ export class OurServer implements BlockServer {
     const lines = [
       ...reactorLines(options),
       "[server]",
-      `listen = ["${addressOf(carrier, options.address)}"]`,
+      `listen = [${listenAddresses(carrier).map((one) => `"${one}"`).join(", ")}]`,
       `port = ${options.port ?? PORT}`,
       `dev_search_path = "${options.searchPath ?? "/dev"}"`,
       ...(options.queueDepth === undefined ? [] : [`queue_depth = ${options.queueDepth}`]),

@@ -20,8 +20,6 @@ export interface ServerOptions {
   /** Rkeys are renewed for every request. Default: as the implementation has it. */
   readonly alwaysInvalidate?: boolean;
   readonly queueDepth?: number;
-  /** Ours only, without the carrier: instead of the usual one. */
-  readonly address?: string;
   /** Default `/dev`. */
   readonly searchPath?: string;
   /** Ours only: an export that lives in the server's memory. */
