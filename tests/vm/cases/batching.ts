@@ -49,13 +49,14 @@ async function load(path: string): Promise<number> {
   return read.total_ios;
 }
 
-function judge(role: string, ios: number, before: Counts, after: Counts) {
+/** @param idleBytes growth of the heap in as long a time without I/O */
+function judge(role: string, ios: number, idleBytes: number, before: Counts, after: Counts) {
   assert.ok(ios > 500, `only ${ios} reads: too few to tell`);
   const perIo = (name: string) => ((after[name] ?? 0) - (before[name] ?? 0)) / ios;
   for (const name of CALLS) {
     assert.ok(perIo(name) <= CALLS_PER_IO_MAX, `${role}: ${perIo(name)} ${name} an I/O`);
   }
-  const heapBytes = perIo("heap_bytes");
+  const heapBytes = perIo("heap_bytes") - idleBytes / ios;
   const calls = CALLS.map((name) => `${name} ${perIo(name).toFixed(3)}`).join(", ");
   return {
     text: `${role}, ${ios} reads: ${calls}, heap ${heapBytes.toFixed(2)} bytes an I/O`,
@@ -71,13 +72,18 @@ async function batches(context: CaseContext): Promise<void> {
   const ours = Object.entries({ client: client.process, server: server.process })
     .flatMap(([role, process]) => process === undefined ? [] : [{ role, process }]);
   const counts = () => Promise.all(ours.map(({ process }) => countsOf(context, process)));
+  const start = await counts();
+  await sleep(RUNTIME_SECONDS * 1000);
+  let before = await counts();
+  const idleBytes = ours.map((_, i) => before[i]!.heap_bytes! - start[i]!.heap_bytes!);
   // V8 compiles while it runs, which takes memory too: that ends, what an I/O allocates does not.
   let grown = "nothing was measured";
-  let before = await counts();
   for (let round = 0; round < ROUNDS_MAX && grown !== ""; round++) {
     const ios = await load(device.path);
     const after = await counts();
-    const results = ours.map(({ role }, i) => judge(role, ios, before[i]!, after[i]!));
+    const results = ours.map(({ role }, i) =>
+      judge(role, ios, idleBytes[i]!, before[i]!, after[i]!)
+    );
     results.forEach(({ text }) => context.note(text));
     grown = results.flatMap((result) => result.isGrowing ? [result.text] : []).join("; ");
     before = after;

@@ -107,7 +107,7 @@ async function servesFileAndMemory(context: CaseContext): Promise<void> {
   await Deno.remove(`${FILES}/disk.img`);
 }
 
-const VERIFY_TIMEOUT_MS = 300_000;
+const VERIFY_TIMEOUT_MS = 600_000;
 const hasOurServer = ({ server }: Combination): boolean => server === "ours";
 
 /** Cases of this file. */
