@@ -1,30 +1,13 @@
 /** The data path under load: how many calls an I/O takes. */
 import assert from "node:assert/strict";
-import { sleep } from "../../support/process.ts";
 import type { CaseContext, GuestCase } from "../guest/case.ts";
 import { fio } from "../guest/fio.ts";
-import type { Combination, PeerProcess } from "../guest/peers.ts";
+import type { Combination } from "../guest/peers.ts";
 
 const CALLS_PER_IO_MAX = 0.3;
 const CALLS = ["io_uring_enters", "post_send_calls", "poll_cq_calls"] as const;
 const RUNTIME_SECONDS = 4;
-const TRIES_MAX = 3;
 const TIMEOUT_MS = 300_000;
-
-type Counts = Readonly<Record<string, number>>;
-
-/** A guest on a busy machine may refuse a question; the report says so. */
-async function countsOf(context: CaseContext, process: PeerProcess): Promise<Counts> {
-  for (let tries = 1;; tries++) {
-    try {
-      return await process.counters();
-    } catch (error) {
-      if (tries === TRIES_MAX) throw error;
-      context.note(`asking for the status failed: ${error}`);
-      await sleep(1000);
-    }
-  }
-}
 
 async function load(path: string): Promise<number> {
   const { error, read } = await fio({
@@ -41,11 +24,11 @@ async function load(path: string): Promise<number> {
 
 async function batches(context: CaseContext): Promise<void> {
   const server = await context.server({ reactors: 1, spinUs: 0 });
-  const client = await context.client({ reactors: 1, spinUs: 0 });
   const device = await context.map("ram0");
+  const client = await context.client();
   const ours = Object.entries({ client: client.process, server: server.process })
     .flatMap(([role, process]) => process === undefined ? [] : [{ role, process }]);
-  const counts = () => Promise.all(ours.map(({ process }) => countsOf(context, process)));
+  const counts = () => Promise.all(ours.map(({ process }) => process.counters()));
   const before = await counts();
   const ios = await load(device.path);
   const after = await counts();
