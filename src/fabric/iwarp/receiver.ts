@@ -7,7 +7,7 @@
  * is missing goes straight into the exposed memory, followed by a short tail in staging.
  */
 import type { Arena } from "../../ring/arena.ts";
-import { swap32 } from "./byte_order.ts";
+import { swap32 } from "../byte_order.ts";
 import { crc32c } from "./crc32c.ts";
 import { TAGGED_FRAME, TAGGED_HEADER_BYTES, UNTAGGED_FRAME, UNTAGGED_HEADER_BYTES } from "./ddp.ts";
 import { FPDU, fpduBytes } from "./fpdu.ts";

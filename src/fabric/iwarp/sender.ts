@@ -7,7 +7,7 @@
  * piece (iovec) of the send; larger payload is a piece of its own, straight from its place.
  */
 import type { Arena } from "../../ring/arena.ts";
-import { swap32 } from "./byte_order.ts";
+import { swap32 } from "../byte_order.ts";
 import { CONNECTION_LAYOUT, IOVEC, MSGHDR } from "./connection_memory.ts";
 import { crc32c } from "./crc32c.ts";
 import { TAGGED_FRAME, TAGGED_HEADER_BYTES, UNTAGGED_FRAME, UNTAGGED_HEADER_BYTES } from "./ddp.ts";

@@ -22,7 +22,7 @@ import type {
   RegisteredMemory,
   WindowHandler,
 } from "../fabric.ts";
-import { swap32 } from "../iwarp/byte_order.ts";
+import { swap32 } from "../byte_order.ts";
 import { type CompletionSink, CompletionSource } from "./completion_source.ts";
 import { BLOCK_HEAD, connectionLayout } from "./connection_memory.ts";
 import { VERBS_COUNTER } from "./counters.ts";

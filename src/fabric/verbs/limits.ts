@@ -27,9 +27,6 @@ export const LISTEN_BACKLOG = 64;
 /** Requests whose answer is out but whose peer has not confirmed: the client's own limit. */
 export const ACCEPT_TIMEOUT_MS = 30_000;
 
-/** Private data that an accept or a reject can carry (the length is a byte). */
-export const PRIVATE_DATA_MAX_BYTES = 255;
-
 /** rdma_connect: 7 is the most there is, and for "receiver not ready" it means for ever. */
 export const RETRY_COUNT = 7;
 

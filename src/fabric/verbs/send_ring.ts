@@ -9,7 +9,7 @@
 import { type NativePointer, pointerAt } from "../../ffi/pointer.ts";
 import { IBV_SEND_WR, IBV_SGE, SEND_FLAG, WR_OPCODE } from "../../ffi/verbs_layout.ts";
 import type { Arena } from "../../ring/arena.ts";
-import { swap32 } from "../iwarp/byte_order.ts";
+import { swap32 } from "../byte_order.ts";
 import { SEND_TEMPLATE_BYTES } from "./connection_memory.ts";
 import { SIGNALS_PER_QUEUE } from "./limits.ts";
 import { type LocalMemory, NOT_EXPOSED } from "./local_memory.ts";
