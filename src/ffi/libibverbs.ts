@@ -10,23 +10,17 @@ import { ERRNO, SystemError } from "./errno.ts";
 import { optionalLibrary, RDMA_PACKAGES } from "./optional_library.ts";
 import { addressField, structAt } from "./pointer.ts";
 import {
-  ASYNC_EVENT,
   DEVICE_CAP,
-  IBV_ASYNC_EVENT,
   IBV_COMP_CHANNEL,
   IBV_CONTEXT,
   IBV_CQ,
   IBV_DEVICE_ATTR,
   IBV_MR,
   IBV_MW,
-  IBV_PORT_ATTR,
   IBV_QP_ATTR,
-  LINK_LAYER,
   MW_TYPE,
-  PORT_STATE,
   QP_ATTR_MASK,
   QP_STATE,
-  WC_STATUS,
 } from "./verbs_layout.ts";
 
 const library = optionalLibrary("libibverbs.so.1", RDMA_PACKAGES, {
@@ -36,8 +30,6 @@ const library = optionalLibrary("libibverbs.so.1", RDMA_PACKAGES, {
   ibv_open_device: { parameters: ["usize"], result: "usize" },
   ibv_close_device: { parameters: ["usize"], result: "i32" },
   ibv_query_device: { parameters: ["usize", "buffer"], result: "i32" },
-  ibv_query_port: { parameters: ["usize", "u8", "buffer"], result: "i32" },
-  ibv_query_gid: { parameters: ["usize", "u8", "i32", "buffer"], result: "i32" },
   ibv_alloc_pd: { parameters: ["usize"], result: "usize" },
   ibv_dealloc_pd: { parameters: ["usize"], result: "i32" },
   ibv_reg_mr: { parameters: ["usize", "usize", "usize", "i32"], result: "usize" },
@@ -47,8 +39,6 @@ const library = optionalLibrary("libibverbs.so.1", RDMA_PACKAGES, {
   ibv_create_cq: { parameters: ["usize", "i32", "usize", "usize", "i32"], result: "usize" },
   ibv_destroy_cq: { parameters: ["usize"], result: "i32" },
   ibv_modify_qp: { parameters: ["usize", "buffer", "i32"], result: "i32" },
-  ibv_get_async_event: { parameters: ["usize", "buffer"], result: "i32" },
-  ibv_ack_async_event: { parameters: ["buffer"], result: "void" },
 });
 
 /** A call that gives an object: NULL means failure with errno. */
@@ -60,14 +50,6 @@ function object(address: bigint, call: string, subject: string): number {
 /** A call that gives 0 or an errno (some providers give -1 and set errno). */
 function check(result: number, call: string, subject: string): void {
   if (result !== 0) throw new SystemError(result > 0 ? result : errno(), call, subject);
-}
-
-const nameOf = (table: Readonly<Record<string, number>>, value: number): string =>
-  Object.keys(table).find((key) => table[key] === value) ?? String(value);
-
-/** `IBV_WC_RETRY_EXC_ERR (12)` for 12: how a work request ended. */
-export function describeCompletionStatus(status: number): string {
-  return `IBV_WC_${nameOf(WC_STATUS, status)} (${status})`;
 }
 
 /** Calls `use` with every device of the list, native addresses; the list lives that long. */
@@ -90,11 +72,6 @@ function withDevices<T>(use: (devices: readonly number[]) => T): T {
 function nameOfDevice(device: number): string {
   const name = library().ibv_get_device_name(BigInt(device));
   return name === null ? "" : new Deno.UnsafePointerView(name).getCString();
-}
-
-/** Names of the RDMA devices that have a provider here, such as `rxe0`. */
-export function listDevices(): string[] {
-  return withDevices((devices) => devices.map(nameOfDevice));
 }
 
 /** Opens a device by name. The context is of this process; close it with {@link closeDevice}. */
@@ -159,42 +136,6 @@ export function queryDevice(context: number): DeviceLimits {
     portCount: view.getUint8(IBV_DEVICE_ATTR.PHYS_PORT_COUNT),
     hasMemoryWindows: (int(IBV_DEVICE_ATTR.DEVICE_CAP_FLAGS) & DEVICE_CAP.MEM_WINDOW) !== 0,
   };
-}
-
-/** State of one port of a device. */
-export interface PortStatus {
-  readonly isActive: boolean;
-  /** As the header names it, without its prefix: `ACTIVE`, `DOWN`, … */
-  readonly state: string;
-  readonly activeMtuBytes: number;
-  /** `INFINIBAND`, `ETHERNET` or `UNSPECIFIED`. */
-  readonly linkLayer: string;
-  readonly gidCount: number;
-}
-
-/** ibv_query_port(3); ports count from 1. */
-export function queryPort(context: number, port: number): PortStatus {
-  const bytes = new Uint8Array(IBV_PORT_ATTR.BYTES);
-  const subject = `${deviceName(context)} port ${port}`;
-  check(library().ibv_query_port(BigInt(context), port, bytes), "ibv_query_port", subject);
-  const view = new DataView(bytes.buffer);
-  const state = view.getUint32(IBV_PORT_ATTR.STATE, true);
-  return {
-    isActive: state === PORT_STATE.ACTIVE,
-    state: nameOf(PORT_STATE, state),
-    // enum ibv_mtu: 1 is 256 bytes, each next one twice as much.
-    activeMtuBytes: 128 << view.getUint32(IBV_PORT_ATTR.ACTIVE_MTU, true),
-    linkLayer: nameOf(LINK_LAYER, view.getUint8(IBV_PORT_ATTR.LINK_LAYER)),
-    gidCount: view.getInt32(IBV_PORT_ATTR.GID_TABLE_LENGTH, true),
-  };
-}
-
-/** ibv_query_gid(3): the 16 bytes of an entry of a port's GID table; zeros when it is empty. */
-export function queryGid(context: number, port: number, index: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(16);
-  const subject = `${deviceName(context)} port ${port} index ${index}`;
-  check(library().ibv_query_gid(BigInt(context), port, index, bytes), "ibv_query_gid", subject);
-  return bytes;
 }
 
 /** A protection domain: memory and queue pairs of one path belong to it. */
@@ -325,42 +266,4 @@ export function deallocateMemoryWindow(window: number): void {
     "ibv_dealloc_mw",
     "memory window",
   );
-}
-
-/** An asynchronous event of a device, already acknowledged. */
-export interface AsyncEvent {
-  /** One of ASYNC_EVENT. */
-  readonly type: number;
-  /** As the header names it, such as `IBV_EVENT_PORT_ERR`. */
-  readonly name: string;
-  /** Address of the queue or queue pair, or the port number: what the event is about. */
-  readonly element: number;
-}
-
-/** The descriptor that is readable when {@link nextAsyncEvent} has one; made non-blocking. */
-export function openAsyncEvents(context: number): number {
-  const fd = structAt(context).getInt32(IBV_CONTEXT.ASYNC_FD);
-  setNonBlocking(fd);
-  return fd;
-}
-
-/** The next asynchronous event of a device, or undefined when none waits. */
-export function nextAsyncEvent(context: number): AsyncEvent | undefined {
-  const bytes = new Uint8Array(IBV_ASYNC_EVENT.BYTES);
-  if (library().ibv_get_async_event(BigInt(context), bytes) !== 0) {
-    const failure = errno();
-    if (failure === ERRNO.EAGAIN) return undefined;
-    throw new SystemError(failure, "ibv_get_async_event", deviceName(context));
-  }
-  library().ibv_ack_async_event(bytes);
-  const view = new DataView(bytes.buffer);
-  const type = view.getUint32(IBV_ASYNC_EVENT.EVENT_TYPE, true);
-  const element = Number(view.getBigUint64(IBV_ASYNC_EVENT.ELEMENT, true));
-  const isPort = type >= ASYNC_EVENT.PORT_ACTIVE && type <= ASYNC_EVENT.SM_CHANGE ||
-    type === ASYNC_EVENT.CLIENT_REREGISTER || type === ASYNC_EVENT.GID_CHANGE;
-  return {
-    type,
-    name: `IBV_EVENT_${nameOf(ASYNC_EVENT, type)}`,
-    element: isPort ? element % 2 ** 32 : element,
-  };
 }
