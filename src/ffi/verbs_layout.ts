@@ -138,20 +138,6 @@ export const IBV_DEVICE_ATTR = {
   BYTES: 232,
 } as const;
 
-/** struct ibv_port_attr as far as the exported ibv_query_port fills it. */
-export const IBV_PORT_ATTR = {
-  STATE: 0,
-  MAX_MTU: 4,
-  ACTIVE_MTU: 8,
-  GID_TABLE_LENGTH: 12,
-  MAX_MESSAGE_SIZE: 20,
-  LINK_LAYER: 46,
-  BYTES: 52,
-} as const;
-
-/** struct ibv_async_event. */
-export const IBV_ASYNC_EVENT = { ELEMENT: 0, EVENT_TYPE: 8, BYTES: 16 } as const;
-
 /** struct rdma_event_channel. */
 export const RDMA_EVENT_CHANNEL = { FD: 0, BYTES: 4 } as const;
 
@@ -246,19 +232,6 @@ export const QP_STATE = { RESET: 0, INIT: 1, RTR: 2, RTS: 3, SQD: 4, SQE: 5, ERR
 /** IBV_QP_*: what ibv_modify_qp looks at. */
 export const QP_ATTR_MASK = { STATE: 1 } as const;
 
-/** IBV_PORT_*: states of a port. */
-export const PORT_STATE = {
-  NOP: 0,
-  DOWN: 1,
-  INIT: 2,
-  ARMED: 3,
-  ACTIVE: 4,
-  ACTIVE_DEFER: 5,
-} as const;
-
-/** IBV_LINK_LAYER_*. */
-export const LINK_LAYER = { UNSPECIFIED: 0, INFINIBAND: 1, ETHERNET: 2 } as const;
-
 /** RDMA_PS_*: port spaces; TCP for IP addresses, IB for GIDs. */
 export const PORT_SPACE = { TCP: 0x0106, IB: 0x013f } as const;
 
@@ -283,30 +256,6 @@ export const CM_EVENT = {
   MULTICAST_ERROR: 13,
   ADDR_CHANGE: 14,
   TIMEWAIT_EXIT: 15,
-} as const;
-
-/** IBV_EVENT_*: asynchronous events of a device. */
-export const ASYNC_EVENT = {
-  CQ_ERR: 0,
-  QP_FATAL: 1,
-  QP_REQ_ERR: 2,
-  QP_ACCESS_ERR: 3,
-  COMM_EST: 4,
-  SQ_DRAINED: 5,
-  PATH_MIG: 6,
-  PATH_MIG_ERR: 7,
-  DEVICE_FATAL: 8,
-  PORT_ACTIVE: 9,
-  PORT_ERR: 10,
-  LID_CHANGE: 11,
-  PKEY_CHANGE: 12,
-  SM_CHANGE: 13,
-  SRQ_ERR: 14,
-  SRQ_LIMIT_REACHED: 15,
-  QP_LAST_WQE_REACHED: 16,
-  CLIENT_REREGISTER: 17,
-  GID_CHANGE: 18,
-  WQ_FATAL: 19,
 } as const;
 
 /** IBV_WC_*: how a work request ended. */

@@ -3,13 +3,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CONNECTION_LAYOUT } from "../../src/fabric/iwarp/connection_memory.ts";
 import { Sender } from "../../src/fabric/iwarp/sender.ts";
-import {
-  QUEUE_FULL,
-  WORK,
-  WORK_PLACE,
-  WORK_WORD,
-  WorkQueue,
-} from "../../src/fabric/iwarp/work_queue.ts";
+import { WORK } from "../../src/fabric/iwarp/work.ts";
+import { PostRing } from "../../src/fabric/post_ring.ts";
 import { type Arena, plainArena } from "../../src/ring/arena.ts";
 import { Random } from "../support/random.ts";
 import { concat, immediateFrame, taggedFrame, untaggedFrame } from "./iwarp_frames.ts";
@@ -23,10 +18,10 @@ const SEGMENT_BYTES = 64_736;
 /** A sender whose bytes are taken instead of sent. */
 class SenderBench {
   readonly arena: Arena = plainArena(SOURCE_AT + SOURCE_BYTES + 4096);
-  readonly queue: WorkQueue;
+  readonly queue: PostRing;
   readonly sender: Sender;
   constructor(crc: boolean, entries = 64) {
-    this.queue = new WorkQueue(entries);
+    this.queue = new PostRing(entries);
     this.sender = new Sender(this.arena, 0, crc, this.queue);
     new Random(3).fill(this.arena.u8.subarray(SOURCE_AT));
   }
@@ -96,21 +91,17 @@ const message: fc.Arbitrary<Message> = fc.record({
 
 function post(bench: SenderBench, one: Message): boolean {
   const { high, low } = addressOf(one.target);
-  const { words, places } = bench.queue;
-  const slot = bench.queue.push();
-  if (slot === QUEUE_FULL) return false;
-  const word = bench.queue.wordOf(slot);
-  const place = bench.queue.placeOf(slot);
-  places[place + WORK_PLACE.FIRST] = SOURCE_AT + one.first;
-  places[place + WORK_PLACE.SECOND] = SOURCE_AT + one.second;
-  words[word + WORK_WORD.FIRST_LENGTH] = one.firstLength;
-  words[word + WORK_WORD.SECOND_LENGTH] = one.secondLength;
-  words[word + WORK_WORD.RKEY] = EXPOSED.rkey;
-  words[word + WORK_WORD.ADDRESS_HIGH] = high;
-  words[word + WORK_WORD.ADDRESS_LOW] = low;
-  words[word + WORK_WORD.IMMEDIATE] = one.immediate;
-  words[word + WORK_WORD.KIND] = one.kind;
-  return true;
+  return bench.queue.push(
+    one.kind,
+    SOURCE_AT + one.first,
+    one.firstLength,
+    SOURCE_AT + one.second,
+    one.secondLength,
+    EXPOSED.rkey,
+    high,
+    low,
+    one.immediate,
+  );
 }
 
 function payloadOf(bench: SenderBench, one: Message): Uint8Array {
@@ -206,16 +197,17 @@ Deno.test("Sender: more messages than one send takes go out in several, in order
   assert.ok(sends > 2);
 });
 
-Deno.test("WorkQueue refuses what it has no room for, and takes again after a shift", () => {
-  const queue = new WorkQueue(3);
-  const push = () => queue.push();
-  assert.deepEqual(Array.from({ length: 5 }, push), [0, 1, 2, 3, QUEUE_FULL]);
-  assert.equal(queue.oldest, 0);
-  queue.shift();
-  assert.equal(queue.oldest, 1);
-  assert.deepEqual([push(), push()], [0, QUEUE_FULL]);
-  queue.clear();
-  assert.ok(queue.isEmpty);
+Deno.test("PostRing refuses what it has no room for, and takes again after a shift", () => {
+  const ring = new PostRing(3);
+  const push = () => ring.push(WORK.SEND, 0, 1, 0, 0, 0, 0, 0, 0);
+  assert.deepEqual(Array.from({ length: 5 }, push), [true, true, true, false, false]);
+  assert.equal(ring.first, 0);
+  ring.shift();
+  assert.equal(ring.first, 1);
+  assert.deepEqual([push(), push()], [true, false]);
+  assert.equal(ring.length, 3);
+  ring.clear();
+  assert.ok(ring.isEmpty);
 });
 
 for (const crc of [false, true]) {

@@ -63,11 +63,6 @@ const EXPRESSIONS: Readonly<Record<keyof typeof layout, Expression>> = {
   IBV_CQ: struct("ibv_cq"),
   IBV_COMP_CHANNEL: struct("ibv_comp_channel"),
   IBV_DEVICE_ATTR: struct("ibv_device_attr", { PHYS_PORT_COUNT: "phys_port_cnt" }),
-  IBV_PORT_ATTR: struct("ibv_port_attr", {
-    GID_TABLE_LENGTH: "gid_tbl_len",
-    MAX_MESSAGE_SIZE: "max_msg_sz",
-  }),
-  IBV_ASYNC_EVENT: struct("ibv_async_event"),
   RDMA_EVENT_CHANNEL: struct("rdma_event_channel"),
   RDMA_CM_ID: struct("rdma_cm_id", {
     SOURCE_ADDRESS: "route.addr.src_storage",
@@ -94,12 +89,9 @@ const EXPRESSIONS: Readonly<Record<keyof typeof layout, Expression>> = {
   QP_TYPE: prefixed("IBV_QPT_"),
   QP_STATE: prefixed("IBV_QPS_"),
   QP_ATTR_MASK: prefixed("IBV_QP_"),
-  PORT_STATE: prefixed("IBV_PORT_"),
-  LINK_LAYER: prefixed("IBV_LINK_LAYER_"),
   PORT_SPACE: prefixed("RDMA_PS_"),
   CM_OPTION: prefixed("RDMA_OPTION_"),
   CM_EVENT: prefixed("RDMA_CM_EVENT_"),
-  ASYNC_EVENT: prefixed("IBV_EVENT_"),
   WC_STATUS: prefixed("IBV_WC_"),
 };
 

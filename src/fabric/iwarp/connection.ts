@@ -18,6 +18,7 @@ import type {
   FabricConnectionHandler,
   RegisteredMemory,
 } from "../fabric.ts";
+import { PostRing } from "../post_ring.ts";
 import { CONNECTION_LAYOUT, IOVEC, MSGHDR } from "./connection_memory.ts";
 import { Receiver } from "./receiver.ts";
 import type { ReceiverFaults } from "./receiver_events.ts";
@@ -27,7 +28,7 @@ import { Sender } from "./sender.ts";
 import { TaggedMemory } from "./tagged_memory.ts";
 import { decodeTerminateControl, describeTerminate, encodeTerminate } from "./terminate.ts";
 import { readTicket } from "./ticket.ts";
-import { QUEUE_FULL, WORK, WORK_PLACE, WORK_WORD, WorkQueue } from "./work_queue.ts";
+import { WORK } from "./work.ts";
 
 /** Kinds of operation in flight. */
 const TAG = { RECEIVE: 1, SEND: 2, TERMINATE: 3 } as const;
@@ -51,7 +52,7 @@ export class IwarpConnection
   private readonly memoryAt: number;
   private readonly remoteAddress: string;
   private readonly handlerId: number;
-  private readonly queue: WorkQueue;
+  private readonly queue: PostRing;
   private readonly memory = new TaggedMemory();
   private readonly receiver: Receiver;
   private readonly sender: Sender;
@@ -79,7 +80,7 @@ export class IwarpConnection
     this.crc = crc;
     this.memoryAt = memory;
     this.remoteAddress = ticket.remoteAddress;
-    this.queue = new WorkQueue(limits.postsMax);
+    this.queue = new PostRing(limits.postsMax);
     this.sender = new Sender(this.arena, memory, crc, this.queue);
     this.receiver = new Receiver(
       this.arena,
@@ -117,81 +118,65 @@ export class IwarpConnection
     addressLow: number,
     immediate: number,
   ): void {
-    const slot = this.takeSlot();
-    if (slot === QUEUE_FULL) return;
-    const places = this.queue.places;
-    const place = this.queue.placeOf(slot);
-    places[place + WORK_PLACE.FIRST] = first;
-    places[place + WORK_PLACE.SECOND] = second;
-    const words = this.queue.words;
-    const word = this.queue.wordOf(slot);
-    words[word + WORK_WORD.FIRST_LENGTH] = firstLength;
-    words[word + WORK_WORD.SECOND_LENGTH] = secondLength;
-    words[word + WORK_WORD.RKEY] = rkey;
-    words[word + WORK_WORD.ADDRESS_HIGH] = addressHigh;
-    words[word + WORK_WORD.ADDRESS_LOW] = addressLow;
-    words[word + WORK_WORD.IMMEDIATE] = immediate;
-    const write = firstLength + secondLength > 0 ? WORK.WRITE : 0;
-    words[word + WORK_WORD.KIND] = write | WORK.IMMEDIATE;
+    const kind = firstLength + secondLength > 0 ? WORK.WRITE | WORK.IMMEDIATE : WORK.IMMEDIATE;
+    this.post(
+      kind,
+      first,
+      firstLength,
+      second,
+      secondLength,
+      rkey,
+      addressHigh,
+      addressLow,
+      immediate,
+    );
   }
 
   write(at: number, length: number, rkey: number, addressHigh: number, addressLow: number): void {
-    if (length === 0) return;
-    const slot = this.takeSlot();
-    if (slot === QUEUE_FULL) return;
-    this.queue.places[this.queue.placeOf(slot) + WORK_PLACE.FIRST] = at;
-    const words = this.queue.words;
-    const word = this.queue.wordOf(slot);
-    words[word + WORK_WORD.FIRST_LENGTH] = length;
-    words[word + WORK_WORD.SECOND_LENGTH] = 0;
-    words[word + WORK_WORD.RKEY] = rkey;
-    words[word + WORK_WORD.ADDRESS_HIGH] = addressHigh;
-    words[word + WORK_WORD.ADDRESS_LOW] = addressLow;
-    words[word + WORK_WORD.KIND] = WORK.WRITE;
+    if (length > 0) this.post(WORK.WRITE, at, length, 0, 0, rkey, addressHigh, addressLow, 0);
   }
 
   immediate(immediate: number): void {
-    this.postSend(WORK.IMMEDIATE, 0, 0, 0, immediate);
+    this.post(WORK.IMMEDIATE, 0, 0, 0, 0, 0, 0, 0, immediate);
   }
 
   send(at: number, length: number): void {
-    this.postSend(WORK.SEND, at, length, 0, 0);
+    this.post(WORK.SEND, at, length, 0, 0, 0, 0, 0, 0);
   }
 
   sendImmediate(at: number, length: number, immediate: number): void {
-    this.postSend(WORK.SEND | WORK.IMMEDIATE, at, length, 0, immediate);
+    this.post(WORK.SEND | WORK.IMMEDIATE, at, length, 0, 0, 0, 0, 0, immediate);
   }
 
   sendInvalidate(rkey: number): void {
-    this.postSend(WORK.SEND | WORK.INVALIDATE, 0, 0, rkey, 0);
+    this.post(WORK.SEND | WORK.INVALIDATE, 0, 0, 0, 0, rkey, 0, 0, 0);
   }
 
-  private postSend(
+  private post(
     kind: number,
-    at: number,
-    length: number,
+    first: number,
+    firstLength: number,
+    second: number,
+    secondLength: number,
     rkey: number,
+    addressHigh: number,
+    addressLow: number,
     immediate: number,
   ): void {
-    const slot = this.takeSlot();
-    if (slot === QUEUE_FULL) return;
-    this.queue.places[this.queue.placeOf(slot) + WORK_PLACE.FIRST] = at;
-    const words = this.queue.words;
-    const word = this.queue.wordOf(slot);
-    words[word + WORK_WORD.FIRST_LENGTH] = length;
-    words[word + WORK_WORD.SECOND_LENGTH] = 0;
-    words[word + WORK_WORD.RKEY] = rkey;
-    words[word + WORK_WORD.IMMEDIATE] = immediate;
-    words[word + WORK_WORD.KIND] = kind;
-  }
-
-  /** A slot of the queue, which the caller fills; QUEUE_FULL when nothing is to be posted. */
-  private takeSlot(): number {
-    if (this.state !== STATE.OPEN) return QUEUE_FULL;
-    const slot = this.queue.push();
-    if (slot === QUEUE_FULL) this.queueOverran = true;
+    if (this.state !== STATE.OPEN) return;
+    const isQueued = this.queue.push(
+      kind,
+      first,
+      firstLength,
+      second,
+      secondLength,
+      rkey,
+      addressHigh,
+      addressLow,
+      immediate,
+    );
+    if (!isQueued) this.queueOverran = true;
     if (!this.deferred) this.executor.defer(this);
-    return slot;
   }
 
   expose(memory: RegisteredMemory): void {

@@ -8,6 +8,7 @@
  */
 import type { Arena } from "../../ring/arena.ts";
 import { swap32 } from "../byte_order.ts";
+import { POST_PLACE, POST_WORD, type PostRing } from "../post_ring.ts";
 import { CONNECTION_LAYOUT, IOVEC, MSGHDR } from "./connection_memory.ts";
 import { crc32c } from "./crc32c.ts";
 import { TAGGED_FRAME, TAGGED_HEADER_BYTES, UNTAGGED_FRAME, UNTAGGED_HEADER_BYTES } from "./ddp.ts";
@@ -19,7 +20,7 @@ import {
   SEND_PIECES_MAX,
 } from "./limits.ts";
 import { FRAME_WORD, IMMEDIATE_BYTES, RDMAP_OPCODE } from "./rdmap.ts";
-import { WORK, WORK_PLACE, WORK_WORD, type WorkQueue } from "./work_queue.ts";
+import { WORK } from "./work.ts";
 
 const IMMEDIATE_FRAME_BYTES = UNTAGGED_FRAME.PAYLOAD + IMMEDIATE_BYTES + FPDU.CRC_BYTES;
 /** Bytes that padding and the two skips that keep words aligned take at most. */
@@ -70,7 +71,7 @@ export class Sender {
     private readonly arena: Arena,
     memory: number,
     private readonly crc: boolean,
-    private readonly queue: WorkQueue,
+    private readonly queue: PostRing,
   ) {
     this.bankAt = memory + CONNECTION_LAYOUT.SEND_BANK;
     this.piecesAt = memory + CONNECTION_LAYOUT.SEND_PIECES;
@@ -98,7 +99,7 @@ export class Sender {
     this.pieceCount = this.pieceAt = 0;
     const queue = this.queue;
     while (!queue.isEmpty && this.hasRoom()) {
-      if (this.encodeStep(queue.oldest)) {
+      if (this.encodeStep(queue.first)) {
         queue.shift();
         this.framedBytes = 0;
       }
@@ -140,7 +141,7 @@ export class Sender {
   /** Frames the next segment of a message; true when that was its last. */
   private encodeStep(slot: number): boolean {
     const work = this.queue.wordOf(slot);
-    const kind = this.queue.words[work + WORK_WORD.KIND]!;
+    const kind = this.queue.words[work + POST_WORD.KIND]!;
     if (kind !== WORK.IMMEDIATE) {
       const last = (kind & WORK.WRITE) !== 0
         ? this.encodeWriteSegment(slot, work)
@@ -148,7 +149,7 @@ export class Sender {
       if (!last) return false;
     }
     if ((kind & WORK.IMMEDIATE) !== 0) {
-      this.encodeImmediate(this.queue.words[work + WORK_WORD.IMMEDIATE]!);
+      this.encodeImmediate(this.queue.words[work + POST_WORD.ARGUMENT]!);
     }
     return true;
   }
@@ -156,19 +157,19 @@ export class Sender {
   private encodeWriteSegment(slot: number, work: number): boolean {
     const fields = this.queue.words;
     const framed = this.framedBytes;
-    const left = fields[work + WORK_WORD.FIRST_LENGTH]! + fields[work + WORK_WORD.SECOND_LENGTH]! -
+    const left = fields[work + POST_WORD.FIRST_LENGTH]! + fields[work + POST_WORD.SECOND_LENGTH]! -
       framed;
     const last = left <= FRAME_PAYLOAD_MAX_BYTES;
     const bytes = last ? left : FRAME_PAYLOAD_MAX_BYTES;
-    const low = fields[work + WORK_WORD.ADDRESS_LOW]! + framed;
+    const low = fields[work + POST_WORD.ADDRESS_LOW]! + framed;
     const carry = low > 0xffff_ffff ? 1 : 0;
     const words = this.words;
     const word = this.used >> 2;
     words[word] = swap32(
       (TAGGED_HEADER_BYTES + bytes) << 16 | TAGGED_WORD | (last ? FRAME_WORD.LAST : 0),
     );
-    words[word + 1] = swap32(fields[work + WORK_WORD.RKEY]!);
-    words[word + 2] = swap32(fields[work + WORK_WORD.ADDRESS_HIGH]! + carry);
+    words[word + 1] = swap32(fields[work + POST_WORD.RKEY]!);
+    words[word + 2] = swap32(fields[work + POST_WORD.ADDRESS_HIGH]! + carry);
     words[word + 3] = swap32(low >>> 0);
     this.encodePayload(slot, work, TAGGED_FRAME.PAYLOAD, bytes);
     return last;
@@ -176,7 +177,7 @@ export class Sender {
 
   private encodeSendSegment(slot: number, work: number, kind: number): boolean {
     const fields = this.queue.words;
-    const left = fields[work + WORK_WORD.FIRST_LENGTH]! - this.framedBytes;
+    const left = fields[work + POST_WORD.FIRST_LENGTH]! - this.framedBytes;
     const last = left <= FRAME_PAYLOAD_MAX_BYTES;
     const bytes = last ? left : FRAME_PAYLOAD_MAX_BYTES;
     const invalidate = (kind & WORK.INVALIDATE) !== 0;
@@ -187,7 +188,7 @@ export class Sender {
       (UNTAGGED_HEADER_BYTES + bytes) << 16 | FRAME_WORD.VERSIONS | opcode |
         (last ? FRAME_WORD.LAST : 0),
     );
-    words[word + 1] = invalidate ? swap32(fields[work + WORK_WORD.RKEY]!) : 0;
+    words[word + 1] = invalidate ? swap32(fields[work + POST_WORD.RKEY]!) : 0;
     words[word + 2] = 0;
     words[word + 3] = swap32(this.sendSequence);
     words[word + 4] = swap32(this.framedBytes);
@@ -217,17 +218,17 @@ export class Sender {
   private encodePayload(slot: number, work: number, headerBytes: number, bytes: number): void {
     const places = this.queue.places;
     const place = this.queue.placeOf(slot);
-    const firstLength = this.queue.words[work + WORK_WORD.FIRST_LENGTH]!;
+    const firstLength = this.queue.words[work + POST_WORD.FIRST_LENGTH]!;
     const framed = this.framedBytes;
     let crc = this.crc ? crc32c(this.arena, this.bankAt + this.used, headerBytes) : 0;
     this.used += headerBytes;
     const fromFirst = Math.min(bytes, Math.max(0, firstLength - framed));
     if (fromFirst > 0) {
-      crc = this.addRange(places[place + WORK_PLACE.FIRST]! + framed, fromFirst, crc);
+      crc = this.addRange(places[place + POST_PLACE.FIRST]! + framed, fromFirst, crc);
     }
     const fromSecond = bytes - fromFirst;
     if (fromSecond > 0) {
-      const at = places[place + WORK_PLACE.SECOND]! + framed + fromFirst - firstLength;
+      const at = places[place + POST_PLACE.SECOND]! + framed + fromFirst - firstLength;
       crc = this.addRange(at, fromSecond, crc);
     }
     this.framedBytes = framed + bytes;

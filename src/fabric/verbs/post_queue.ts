@@ -2,18 +2,18 @@
  * The posts of one connection: into the send ring while it has room, behind it in order when it
  * is full, and handed to the device as one chain at the end of a batch.
  */
+import { POST_PLACE, POST_WORD, PostRing } from "../post_ring.ts";
 import type { SendRing } from "./send_ring.ts";
-import { WAITING_FULL, WAITING_WORD, WaitingPosts } from "./waiting_posts.ts";
 
 /** See the head of this file. */
 export class PostQueue {
   /** Set when more was posted than may wait. */
   overran = false;
-  private readonly waiting: WaitingPosts;
+  private readonly waiting: PostRing;
 
   /** @param postsMax posts that may wait while the send ring is full */
   constructor(private readonly ring: SendRing, postsMax: number) {
-    this.waiting = new WaitingPosts(postsMax);
+    this.waiting = new PostRing(postsMax);
   }
 
   /** Queues one work request; parameters as those of {@link SendRing.fill}. */
@@ -43,23 +43,18 @@ export class PostQueue {
       );
       return;
     }
-    const slot = waiting.push();
-    if (slot === WAITING_FULL) {
-      this.overran = true;
-      return;
-    }
-    const { places, words } = waiting;
-    const place = waiting.placeOf(slot);
-    places[place] = first;
-    places[place + 1] = second;
-    const word = waiting.wordOf(slot);
-    words[word + WAITING_WORD.OPCODE] = opcode;
-    words[word + WAITING_WORD.FIRST_LENGTH] = firstLength;
-    words[word + WAITING_WORD.SECOND_LENGTH] = secondLength;
-    words[word + WAITING_WORD.RKEY] = rkey;
-    words[word + WAITING_WORD.ADDRESS_HIGH] = addressHigh;
-    words[word + WAITING_WORD.ADDRESS_LOW] = addressLow;
-    words[word + WAITING_WORD.ARGUMENT] = argument;
+    const isQueued = waiting.push(
+      opcode,
+      first,
+      firstLength,
+      second,
+      secondLength,
+      rkey,
+      addressHigh,
+      addressLow,
+      argument,
+    );
+    if (!isQueued) this.overran = true;
   }
 
   /** Moves posts that waited into the ring, as far as it has room. */
@@ -71,15 +66,15 @@ export class PostQueue {
       const place = waiting.placeOf(slot);
       const word = waiting.wordOf(slot);
       ring.fill(
-        words[word + WAITING_WORD.OPCODE]!,
-        places[place]!,
-        words[word + WAITING_WORD.FIRST_LENGTH]!,
-        places[place + 1]!,
-        words[word + WAITING_WORD.SECOND_LENGTH]!,
-        words[word + WAITING_WORD.RKEY]!,
-        words[word + WAITING_WORD.ADDRESS_HIGH]!,
-        words[word + WAITING_WORD.ADDRESS_LOW]!,
-        words[word + WAITING_WORD.ARGUMENT]!,
+        words[word + POST_WORD.KIND]!,
+        places[place + POST_PLACE.FIRST]!,
+        words[word + POST_WORD.FIRST_LENGTH]!,
+        places[place + POST_PLACE.SECOND]!,
+        words[word + POST_WORD.SECOND_LENGTH]!,
+        words[word + POST_WORD.RKEY]!,
+        words[word + POST_WORD.ADDRESS_HIGH]!,
+        words[word + POST_WORD.ADDRESS_LOW]!,
+        words[word + POST_WORD.ARGUMENT]!,
       );
       waiting.shift();
     }
