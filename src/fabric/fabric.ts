@@ -103,7 +103,7 @@ export interface FabricConnectionHandler {
 export interface FabricConnection {
   /**
    * RDMA write of two gathered ranges (either may have length 0), followed by an immediate.
-   * @param rkey key of the remote memory
+   * @param rkey key of the remote memory; this and the words of the address may come signed
    * @param addressHigh, addressLow remote address of the first byte
    */
   writeImmediate(

@@ -27,30 +27,36 @@ export interface Executor {
   gather(): void;
 }
 
-/** The list behind {@link Executor.defer}; grows to the number of tasks there are, then stays. */
+/**
+ * The list behind {@link Executor.defer}. It grows to the number of tasks there are, then stays:
+ * counts are kept apart, since an array whose length is set to 0 gives its memory away, and the
+ * next batch would have to allocate it again.
+ */
 export class DeferredTasks {
   private tasks: Flushable[] = [];
+  private count = 0;
   private running: Flushable[] = [];
 
   /** Adds a task unless it is waiting already. */
   add(task: Flushable): void {
     if (task.deferred) return;
     task.deferred = true;
-    this.tasks.push(task);
+    this.tasks[this.count++] = task;
   }
 
   /** Runs all tasks, those deferred meanwhile too. */
   run(): void {
-    while (this.tasks.length > 0) {
+    while (this.count > 0) {
       const batch = this.tasks;
+      const count = this.count;
       this.tasks = this.running;
       this.running = batch;
-      for (let i = 0; i < batch.length; i++) {
+      this.count = 0;
+      for (let i = 0; i < count; i++) {
         const task = batch[i]!;
         task.deferred = false;
         task.flush();
       }
-      batch.length = 0;
     }
   }
 }

@@ -9,6 +9,7 @@ import { REACTOR_RING_ENTRIES } from "./limits.ts";
 import { MailboxReader } from "./mailbox.ts";
 import { OP, SETUP } from "./opcodes.ts";
 import { type CompletionHandler, Ring } from "./ring.ts";
+import { TurnClock } from "./turn_clock.ts";
 
 /** What main tells a new reactor; plain numbers, so that it can be sent to a Worker. */
 export interface ReactorSetup {
@@ -32,7 +33,7 @@ const SPIN_POLLS_PER_YIELD = 16;
 const GATHERING_YIELDS = 12;
 
 /** A round of polls and a yield that take longer were interrupted by another thread. */
-const CONTENDED_YIELD_MS = 0.02;
+const CONTENDED_YIELD_US = 20;
 
 /** A long transfer takes a few waits; more, and the next small one would be late. */
 const SLEEPS_PER_LONG_TRANSFER = 8;
@@ -43,6 +44,8 @@ const SPINS_IN_VAIN_MAX = 10;
 /** The loop of one reactor thread. */
 export class Reactor implements Executor, CompletionHandler {
   readonly ring: Ring;
+  /** What requests are measured by. */
+  readonly clock = new TurnClock();
   private readonly tasks = new DeferredTasks();
   private readonly mailbox: MailboxReader;
   private readonly handlerId: number;
@@ -117,6 +120,7 @@ export class Reactor implements Executor, CompletionHandler {
       if (this.setup.spinUs > 0) this.spinThenWait();
       else if (this.givesWay) this.yieldThenWait();
       else ring.submitAndWait(1);
+      this.clock.beginTurn();
       ring.dispatch();
       this.arena.f64[this.setup.entersIndex] = ring.enters;
     }
@@ -156,9 +160,10 @@ export class Reactor implements Executor, CompletionHandler {
       this.spinsToSkip--;
       return ring.submitAndWait(1);
     }
-    let now = performance.now();
-    const end = now + this.setup.spinUs / 1000;
-    for (let before = now; now < end; before = now) {
+    const { clock } = this;
+    clock.beginTurn();
+    const endUs = clock.us[0]! + this.setup.spinUs;
+    for (let beforeUs = clock.us[0]!; beforeUs < endUs; beforeUs = clock.us[0]!) {
       for (let i = 0; i < SPIN_POLLS_PER_YIELD; i++) {
         if (!ring.hasDeferredWork()) continue;
         if (this.gathers) this.pause();
@@ -168,9 +173,9 @@ export class Reactor implements Executor, CompletionHandler {
         return;
       }
       yieldCore();
-      now = performance.now();
+      clock.beginTurn();
       // Somebody had the core meanwhile: it is wanted, and sleeping in between costs little then.
-      if (now - before > CONTENDED_YIELD_MS) break;
+      if (clock.us[0]! - beforeUs > CONTENDED_YIELD_US) break;
     }
     if (this.spinsInVain < SPINS_IN_VAIN_MAX) this.spinsInVain++;
     this.spinsToSkip = 2 ** this.spinsInVain;

@@ -1,5 +1,6 @@
 /** The bench load on one reactor: keeps `iodepth` requests in flight. Allocates nothing per I/O. */
 import type { Executor, Flushable } from "../../ring/executor.ts";
+import { TurnClock } from "../../ring/turn_clock.ts";
 import type { BlockQueue, BlockUser } from "../../rnbd/block_queue.ts";
 import {
   LATENCY_BUCKETS,
@@ -14,6 +15,8 @@ type BenchPlan = LoadPlan & { kind: "bench" };
 
 /** Xorshift keeps its state in 32 bits that must not be 0. */
 const SEED_FALLBACK = 0x9e3779b9 | 0;
+
+const LATENCY = { SUM: 0, MINIMUM: 1, MAXIMUM: 2 } as const;
 
 /** See the head of this file. */
 export class BenchLoad implements BlockUser, Flushable, Load {
@@ -32,16 +35,16 @@ export class BenchLoad implements BlockUser, Flushable, Load {
   private ios = 0;
   private errors = 0;
   private firstErrno = 0;
-  private latencySumUs = 0;
-  private latencyMinUs = Infinity;
-  private latencyMaxUs = 0;
+  /** Microseconds, by {@link LATENCY}; a field of the object would cost an allocation a store. */
+  private readonly latencyUs = Float64Array.of(0, Infinity, 0);
   private inflight = 0;
   private isStopping = false;
   private isDone = false;
-  private now: number;
+  /** Element 0 of its `us` is the time now, once it was asked in this batch. */
+  private readonly clock = new TurnClock();
   private nowIsFresh = true;
-  private readonly beginMs: number;
-  private readonly endMs: number;
+  private readonly beginUs: number;
+  private readonly endUs: number;
   private readonly entersBefore: number;
   /** A block whose pieces are partly submitted: waits for a permit. */
   private pendingSlot = -1;
@@ -64,9 +67,9 @@ export class BenchLoad implements BlockUser, Flushable, Load {
     this.pieceBytes = Math.min(plan.blockBytes, geometry.maxIoBytes);
     this.pieces = Math.ceil(plan.blockBytes / this.pieceBytes);
     this.random = (plan.seed | 0) || SEED_FALLBACK;
-    this.now = performance.now();
-    this.beginMs = this.now;
-    this.endMs = this.now + plan.runtimeMs;
+    this.clock.beginTurn();
+    this.beginUs = this.clock.us[0]!;
+    this.endUs = this.beginUs + plan.runtimeMs * 1000;
     this.entersBefore = executor.ring.enters;
     executor.defer(this);
   }
@@ -87,9 +90,9 @@ export class BenchLoad implements BlockUser, Flushable, Load {
 
   /** Ends the batch: submits as much as the depth allows. */
   flush(): void {
-    if (!this.nowIsFresh) this.now = performance.now();
+    if (!this.nowIsFresh) this.clock.beginTurn();
     this.nowIsFresh = false;
-    if (this.now >= this.endMs) this.isStopping = true;
+    if (this.clock.us[0]! >= this.endUs) this.isStopping = true;
     for (;;) {
       if (this.pendingSlot < 0) {
         if (this.isStopping || this.freeCount === 0) break;
@@ -111,7 +114,7 @@ export class BenchLoad implements BlockUser, Flushable, Load {
     this.pendingOffset = block * plan.blockBytes;
     this.pendingOperation = isRead ? LOAD_OP.READ : LOAD_OP.WRITE;
     this.piecesLeft[slot] = this.pieces;
-    this.startedAt[slot] = this.now;
+    this.startedAt[slot] = this.clock.us[0]!;
     this.inflight++;
   }
 
@@ -155,14 +158,15 @@ export class BenchLoad implements BlockUser, Flushable, Load {
   private onBlockComplete(slot: number): void {
     // One look at the clock a batch: all its completions came with the same system call.
     if (!this.nowIsFresh) {
-      this.now = performance.now();
+      this.clock.beginTurn();
       this.nowIsFresh = true;
     }
-    const latencyUs = (this.now - this.startedAt[slot]!) * 1000;
+    const latencyUs = this.clock.us[0]! - this.startedAt[slot]!;
     this.histogram[latencyBucket(latencyUs * 16)]!++;
-    this.latencySumUs += latencyUs;
-    if (latencyUs < this.latencyMinUs) this.latencyMinUs = latencyUs;
-    if (latencyUs > this.latencyMaxUs) this.latencyMaxUs = latencyUs;
+    const sums = this.latencyUs;
+    sums[LATENCY.SUM]! += latencyUs;
+    if (latencyUs < sums[LATENCY.MINIMUM]!) sums[LATENCY.MINIMUM] = latencyUs;
+    if (latencyUs > sums[LATENCY.MAXIMUM]!) sums[LATENCY.MAXIMUM] = latencyUs;
     this.ios++;
     this.inflight--;
     this.freeSlots[this.freeCount++] = slot;
@@ -174,18 +178,19 @@ export class BenchLoad implements BlockUser, Flushable, Load {
 
   private finish(): void {
     if (this.isDone) return;
+    this.clock.beginTurn();
     this.isDone = true;
     this.done({
       kind: "bench",
       ios: this.ios,
       errors: this.errors,
       firstErrno: this.firstErrno,
-      durationMs: performance.now() - this.beginMs,
+      durationMs: (this.clock.us[0]! - this.beginUs) / 1000,
       enters: this.executor.ring.enters - this.entersBefore,
       histogram: Array.from(this.histogram),
-      latencySumUs: this.latencySumUs,
-      latencyMinUs: this.latencyMinUs,
-      latencyMaxUs: this.latencyMaxUs,
+      latencySumUs: this.latencyUs[LATENCY.SUM]!,
+      latencyMinUs: this.latencyUs[LATENCY.MINIMUM]!,
+      latencyMaxUs: this.latencyUs[LATENCY.MAXIMUM]!,
     });
   }
 }

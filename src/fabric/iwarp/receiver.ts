@@ -225,9 +225,10 @@ export class Receiver {
     if ((first & FRAME_WORD.OPCODE) !== RDMAP_OPCODE.WRITE) return this.reject(REJECT.OPCODE);
     const words = this.words;
     const word = at >> 2;
-    const stag = swap32(words[word + 1]!);
-    const high = swap32(words[word + 2]!);
-    const low = swap32(words[word + 3]!);
+    // Signed: a number from 2^31 on that a call hands over may cost an allocation.
+    const stag = swap32(words[word + 1]!) | 0;
+    const high = swap32(words[word + 2]!) | 0;
+    const low = swap32(words[word + 3]!) | 0;
     const bytes = segmentBytes - TAGGED_HEADER_BYTES;
     if (this.openSendBytes > 0) return this.reject(REJECT.INTERLEAVED);
     if (this.openWrite && !this.continuesWrite(stag, high, low)) {
@@ -271,8 +272,8 @@ export class Receiver {
   private noteOpenWrite(stag: number, high: number, low: number, bytes: number): void {
     this.openWrite = true;
     this.openWriteStag = stag;
-    this.openWriteLow = (low + bytes) >>> 0;
-    this.openWriteHigh = this.openWriteLow < low ? (high + 1) >>> 0 : high;
+    this.openWriteLow = (low + bytes) | 0;
+    this.openWriteHigh = this.openWriteLow >>> 0 < low >>> 0 ? (high + 1) | 0 : high;
   }
 
   /** Places what is there of a large payload; the rest will be received into its place. */

@@ -17,7 +17,7 @@ const INITIAL_SLOTS = 16;
 
 /** Ranges exposed on one connection. STags are random, so their low bits are the hash. */
 export class TaggedMemory {
-  private stags = new Uint32Array(INITIAL_SLOTS);
+  private stags = new Int32Array(INITIAL_SLOTS);
   private at = new Float64Array(INITIAL_SLOTS);
   private length = new Float64Array(INITIAL_SLOTS);
   private addressHigh = new Uint32Array(INITIAL_SLOTS);
@@ -31,7 +31,7 @@ export class TaggedMemory {
    */
   expose(memory: RegisteredMemory): void {
     if (memory.rkey === 0) throw new RangeError("A key of 0 cannot be exposed");
-    let slot = this.find(memory.rkey);
+    let slot = this.find(memory.rkey | 0);
     if (slot === NOT_FOUND) {
       if (this.count === EXPOSED_RANGES_MAX) {
         throw new RangeError(`More than ${EXPOSED_RANGES_MAX} ranges exposed on one connection`);
@@ -49,7 +49,7 @@ export class TaggedMemory {
 
   /** Removes a range; false when there is none with this key. */
   invalidate(stag: number): boolean {
-    const slot = this.find(stag);
+    const slot = this.find(stag | 0);
     if (slot === NOT_FOUND) return false;
     this.stags[slot] = 0;
     this.count--;
@@ -60,19 +60,20 @@ export class TaggedMemory {
 
   /**
    * Arena offset of `bytes` bytes that the peer calls (`high`, `low`) of `stag`, all of them
-   * within the exposed range; or UNKNOWN_STAG or OUT_OF_BOUNDS.
+   * within the exposed range; or UNKNOWN_STAG or OUT_OF_BOUNDS. The words may come signed.
    */
   locate(stag: number, high: number, low: number, bytes: number): number {
-    const slot = this.find(stag);
+    const slot = this.find(stag | 0);
     if (slot === NOT_FOUND) return UNKNOWN_STAG;
-    const highDifference = high - this.addressHigh[slot]!;
+    const highDifference = (high >>> 0) - this.addressHigh[slot]!;
     if (highDifference < 0 || highDifference > HIGH_DIFFERENCE_MAX) return OUT_OF_BOUNDS;
     // Exact: less than 2^53 in magnitude.
-    const relative = highDifference * WORD_VALUES + (low - this.addressLow[slot]!);
+    const relative = highDifference * WORD_VALUES + ((low >>> 0) - this.addressLow[slot]!);
     if (relative < 0 || relative + bytes > this.length[slot]!) return OUT_OF_BOUNDS;
     return this.at[slot]! + relative;
   }
 
+  /** @param stag signed */
   private find(stag: number): number {
     if (stag === 0) return NOT_FOUND;
     const stags = this.stags;
@@ -94,7 +95,7 @@ export class TaggedMemory {
 
   private resize(slots: number): void {
     const { stags, at, length, addressHigh, addressLow } = this;
-    this.stags = new Uint32Array(slots);
+    this.stags = new Int32Array(slots);
     this.at = new Float64Array(slots);
     this.length = new Float64Array(slots);
     this.addressHigh = new Uint32Array(slots);

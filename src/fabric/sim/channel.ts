@@ -78,6 +78,12 @@ export class SimChannel {
     this.isEnded = true;
   }
 
+  /** What is under way and what follows arrives no sooner than in so many milliseconds. */
+  stall(durationMs: number): void {
+    this.lastArrival = Math.max(this.lastArrival, this.network.scheduler.now() + durationMs);
+    this.queue = this.queue.map(({ message }) => ({ message, arrivesAt: this.lastArrival }));
+  }
+
   private push(message: SimMessage): void {
     const { scheduler } = this.network;
     this.lastArrival = Math.max(this.lastArrival, scheduler.now() + this.network.delayMs());
@@ -98,7 +104,7 @@ export class SimChannel {
     const next = this.queue[0];
     if (next === undefined) return;
     const { scheduler } = this.network;
-    const waitMs = this.network.blockedMs(this.from.process.address, this.to.process.address);
+    const waitMs = this.network.blockedMs(this.from.address, this.to.address);
     if (waitMs > 0 || next.arrivesAt > scheduler.now()) {
       this.isPumping = true;
       const delayMs = waitMs > 0

@@ -77,9 +77,9 @@ export class SimNetwork {
     this.processes.set(process.address, process);
   }
 
-  /** The process that lives on a host. */
+  /** The process that lives on the host with this address. */
   processAt(address: string): SimProcess | undefined {
-    const process = this.processes.get(address);
+    const process = this.processes.get(hostOf(address));
     return process?.isAlive === true ? process : undefined;
   }
 
@@ -88,19 +88,34 @@ export class SimNetwork {
     return this.random.spread(this.conditions.delayMinMs, this.conditions.delayMaxMs);
   }
 
-  /** For how long nothing gets through between two hosts, from now; 0 = it does. */
+  /** For how long nothing gets through between two addresses, from now; 0 = it does. */
   blockedMs(from: string, to: string): number {
-    const until = this.blocked.get(pairName(from, to))?.until ?? 0;
-    return Math.max(0, until - this.scheduler.now());
+    const now = this.scheduler.now();
+    let untilMs = now;
+    for (const { until } of this.partitionsOf(from, to)) untilMs = Math.max(untilMs, until);
+    return untilMs - now;
   }
 
-  /** For how long nothing has got through between two hosts; 0 = it does. */
+  /** For how long nothing has got through between two addresses, at least; 0 = it does. */
   silentMs(a: string, b: string): number {
-    if (this.blockedMs(a, b) === 0) return 0;
-    return this.scheduler.now() - this.blocked.get(pairName(a, b))!.from;
+    const now = this.scheduler.now();
+    let silentMs = 0;
+    for (const { from, until } of this.partitionsOf(a, b)) {
+      if (until > now) silentMs = Math.max(silentMs, now - from);
+    }
+    return silentMs;
   }
 
-  /** Nothing gets through between two hosts for a while, at least; nobody is told. */
+  /** Of the addresses themselves, and of their hosts. */
+  private partitionsOf(a: string, b: string): { readonly from: number; readonly until: number }[] {
+    const names = new Set([pairName(a, b), pairName(hostOf(a), hostOf(b))]);
+    return [...names].flatMap((name) => this.blocked.get(name) ?? []);
+  }
+
+  /**
+   * Nothing gets through between two hosts for a while, at least, or between two addresses of
+   * theirs; nobody is told.
+   */
   partition(a: string, b: string, durationMs: number): void {
     const now = this.scheduler.now();
     const name = pairName(a, b);
@@ -117,12 +132,20 @@ export class SimNetwork {
 
   /** Breaks a connection: part of what is under way is lost, both ends hear of it in their time. */
   reset(connection: SimConnection): void {
-    const failure = { errno: ERRNO.ECONNRESET, reason: "the connection was reset" };
     for (const end of [connection, connection.peer]) {
-      if (!end.process.isAlive) continue;
-      end.outbound.cut(this.random.below(end.outbound.length + 1));
-      end.outbound.end(failure);
+      this.hangUp(end, this.random.below(end.outbound.length + 1));
     }
+  }
+
+  /** Breaks a connection; all that is under way arrives before the ends hear of it. */
+  breakLate(connection: SimConnection): void {
+    for (const end of [connection, connection.peer]) this.hangUp(end, end.outbound.length);
+  }
+
+  private hangUp(end: SimConnection, keep: number): void {
+    if (!end.process.isAlive) return;
+    end.outbound.cut(keep);
+    end.outbound.end({ errno: ERRNO.ECONNRESET, reason: "the connection was reset" });
   }
 
   /**
@@ -163,6 +186,11 @@ export class SimNetwork {
       to.process.memory.arena.u8.set(bytes, at);
     });
   }
+}
+
+/** The host of an address: `client/2` is the second further address of the host `client`. */
+export function hostOf(address: string): string {
+  return address.split("/", 1)[0]!;
 }
 
 function pairName(a: string, b: string): string {

@@ -29,6 +29,8 @@ const LATE_READ_CHANCE = 0.5;
 
 type State = "waiting" | "open" | "closing" | "closed";
 
+const unsignedAddress = (high: number, low: number) => ({ high: high >>> 0, low: low >>> 0 });
+
 /** See the head of this file. */
 export class SimConnection implements FabricConnection {
   /** `waiting`: nobody adopted it yet. */
@@ -42,11 +44,15 @@ export class SimConnection implements FabricConnection {
   private readonly exposed = new Map<number, RegisteredMemory>();
   private windows: SimConnectionWindows | undefined;
 
-  /** @param page arena offset of a page in which SENDs are put */
+  /**
+   * @param address of its host that it uses
+   * @param page arena offset of a page in which SENDs are put
+   */
   constructor(
     private readonly network: SimNetwork,
     readonly id: number,
     readonly process: SimProcess,
+    readonly address: string,
     readonly page: number,
   ) {}
 
@@ -84,14 +90,14 @@ export class SimConnection implements FabricConnection {
     addressLow: number,
     immediate: number,
   ): void {
-    const address = { high: addressHigh, low: addressLow };
+    const target = { rkey: rkey >>> 0, address: unsignedAddress(addressHigh, addressLow) };
     const ranges = { first, firstLength, second, secondLength };
-    this.post(MESSAGE.WRITE, { ...ranges, rkey, address, immediate, hasImmediate: true });
+    this.post(MESSAGE.WRITE, { ...ranges, ...target, immediate, hasImmediate: true });
   }
 
   write(at: number, length: number, rkey: number, addressHigh: number, addressLow: number): void {
-    const address = { high: addressHigh, low: addressLow };
-    this.post(MESSAGE.WRITE, { first: at, firstLength: length, rkey, address });
+    const target = { rkey: rkey >>> 0, address: unsignedAddress(addressHigh, addressLow) };
+    this.post(MESSAGE.WRITE, { first: at, firstLength: length, ...target });
   }
 
   immediate(immediate: number): void {
@@ -107,7 +113,7 @@ export class SimConnection implements FabricConnection {
   }
 
   sendInvalidate(rkey: number): void {
-    this.post(MESSAGE.INVALIDATE, { rkey });
+    this.post(MESSAGE.INVALIDATE, { rkey: rkey >>> 0 });
   }
 
   expose(memory: RegisteredMemory): void {
@@ -173,7 +179,7 @@ export class SimConnection implements FabricConnection {
   private receive(message: SimMessage): void {
     const handler = this.handler!;
     if (message.kind === MESSAGE.SEND || message.hasImmediate) {
-      this.process.heardFrom.set(this.peer.process.address, this.network.scheduler.now());
+      this.process.heardFrom.set(this.peer.address, this.network.scheduler.now());
     }
     if (message.kind === MESSAGE.END) return this.break(message.failure!);
     if (message.kind === MESSAGE.INVALIDATE) return handler.onInvalidated(message.rkey);
@@ -202,7 +208,7 @@ export class SimConnection implements FabricConnection {
   }
 
   private refuse(errno: number, what: string): void {
-    const reason = `${this.peer.process.address} sent ${what}`;
+    const reason = `${this.peer.address} sent ${what}`;
     this.network.violations.push(reason);
     this.break({ errno, reason });
   }

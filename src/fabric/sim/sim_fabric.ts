@@ -23,6 +23,8 @@ const PAGE_BYTES = 4096;
 /** A connect under way, as both ends see it. */
 interface Dial {
   readonly process: SimProcess;
+  /** Where it comes from. */
+  readonly source: string;
   readonly fabric: SimFabric;
   readonly target: ConnectTarget;
   /** Its end was told, or nobody wants to know any more. */
@@ -76,8 +78,10 @@ export class SimFabric implements Fabric {
       target.timeoutMs,
       () => fail(ERRNO.ETIMEDOUT, "no answer to the connect"),
     );
+    const source = target.source ?? process.address;
     const dial: Dial = {
       process,
+      source,
       fabric: this,
       target,
       isOver: false,
@@ -98,7 +102,7 @@ export class SimFabric implements Fabric {
       this.release(ticketOf(end));
     };
     if (!network.random.chance(network.conditions.loseConnectChance)) {
-      network.travel(process.address, target.destination, () => this.knock(dial, fail));
+      network.travel(source, target.destination, () => this.knock(dial, fail));
     }
     const cancel = () => {
       if (!dial.isOver) giveUp(false);
@@ -115,7 +119,7 @@ export class SimFabric implements Fabric {
     const listener = network.listeners.get(`${destination} ${port}`);
     if (listener === undefined || network.random.chance(network.conditions.refuseChance)) {
       const refuse = () => fail(ERRNO.ECONNREFUSED, "connection refused");
-      return network.travel(destination, dial.process.address, refuse);
+      return network.travel(destination, dial.source, refuse);
     }
     listener.onRequest(new SimConnectionRequest(network, dial, listener.process));
   }
@@ -171,18 +175,18 @@ export class SimFabric implements Fabric {
   }
 
   /** A new end of a connection, known by its id. @throws RangeError when the arena is full */
-  makeEnd(): SimConnection {
+  makeEnd(address: string): SimConnection {
     const page = this.process.memory.allocate(PAGE_BYTES, "a simulated connection");
     const id = this.network.nextConnectionId();
-    return new SimConnection(this.network, id, this.process, page);
+    return new SimConnection(this.network, id, this.process, address, page);
   }
 }
 
 function ticketOf(end: SimConnection): ConnectionTicket {
   return {
     carrier: "sim",
-    localAddress: `sim:${end.process.address}`,
-    remoteAddress: `sim:${end.peer.process.address}`,
+    localAddress: `sim:${end.address}`,
+    remoteAddress: `sim:${end.peer.address}`,
     hcaName: "sim",
     hcaPort: 1,
     details: { connection: end.id },
@@ -203,7 +207,7 @@ class SimConnectionRequest implements ConnectionRequest {
   ) {
     this.privateData = dial.target.privateData.slice();
     this.localAddress = `sim:${dial.target.destination}`;
-    this.remoteAddress = `sim:${dial.process.address}`;
+    this.remoteAddress = `sim:${dial.source}`;
   }
 
   accept(
@@ -224,9 +228,9 @@ class SimConnectionRequest implements ConnectionRequest {
 
   reject(privateData: Uint8Array): void {
     this.answer();
-    const { network, dial, process } = this;
+    const { network, dial } = this;
     const data = privateData.slice();
-    network.travel(process.address, dial.process.address, () => {
+    network.travel(dial.target.destination, dial.source, () => {
       dial.finish({ kind: "rejected", privateData: data });
     });
   }
@@ -239,12 +243,12 @@ class SimConnectionRequest implements ConnectionRequest {
     let near: SimConnection;
     let far: SimConnection;
     try {
-      near = new SimFabric(network, process).makeEnd();
+      near = new SimFabric(network, process).makeEnd(dial.target.destination);
     } catch (error) {
       return done({ failure: { errno: ERRNO.ENOMEM, reason: String(error) } });
     }
     try {
-      far = dial.fabric.makeEnd();
+      far = dial.fabric.makeEnd(dial.source);
     } catch (error) {
       process.memory.release(near.page);
       return done({ failure: { errno: ERRNO.ECONNRESET, reason: String(error) } });
@@ -252,7 +256,7 @@ class SimConnectionRequest implements ConnectionRequest {
     SimConnection.join(network, near, far);
     for (const end of [near, far]) network.connections.set(end.id, end);
     dial.end = far;
-    network.travel(process.address, dial.process.address, () => {
+    network.travel(dial.target.destination, dial.source, () => {
       dial.finish({ kind: "established", ticket: ticketOf(far), privateData });
     });
     process.schedule(network.random.spread(0.01, 1), () => done({ ticket: ticketOf(near) }));

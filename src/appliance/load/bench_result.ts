@@ -1,7 +1,7 @@
 /** Puts the outcomes of several reactors' bench loads together. */
-import { describeErrno } from "../ffi/errno.ts";
-import type { BenchRequest, BenchResult } from "./appliance_api.ts";
-import { LATENCY_BUCKETS, type LoadOutcome, percentileUs } from "./load/load.ts";
+import { describeErrno } from "../../ffi/errno.ts";
+import type { BenchRequest, BenchResult } from "../appliance_api.ts";
+import { LATENCY_BUCKETS, type LoadOutcome, percentileUs } from "./load.ts";
 
 /** One result from the reactors' shares; at least one share. */
 export function combineBench(
