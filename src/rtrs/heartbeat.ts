@@ -16,9 +16,14 @@ export interface HeartbeatPath {
   /** Messages received so far on all connections of the path; wraps. */
   received(): number;
   sendHeartbeat(): void;
+  /** The round trip has a new figure, milliseconds. */
+  onLatency?(latencyMs: number): void;
   /** The peer is silent: `silentMs` since the unanswered heartbeat. */
   onSilence(silentMs: number): void;
 }
+
+/** Part of the difference that a new sample of the round trip makes: old samples fade. */
+const LATENCY_WEIGHT = 1 / 4;
 
 /** Runs from {@link start} to {@link stop}. */
 export class Heartbeat {
@@ -26,12 +31,15 @@ export class Heartbeat {
   private missed = 0;
   private lastReceived = 0;
   private sentAt = 0;
-  /** Round trip of the last answered heartbeat, milliseconds; 0 before the first. */
+  /** The last heartbeat is not answered yet. */
+  private isAsking = false;
+  /** Round trip of heartbeats, milliseconds, smoothed; 0 before the first answer and after stop. */
   latencyMs = 0;
 
+  /** @param settings as they are now */
   constructor(
     private readonly clock: Clock,
-    private readonly settings: HeartbeatSettings,
+    private readonly settings: () => HeartbeatSettings,
     private readonly path: HeartbeatPath,
   ) {}
 
@@ -46,27 +54,38 @@ export class Heartbeat {
   stop(): void {
     this.timer?.cancel();
     this.timer = undefined;
+    this.latencyMs = 0;
+    this.isAsking = false;
   }
 
   /** The peer answered a heartbeat. */
   onAck(): void {
-    if (this.sentAt > 0) this.latencyMs = this.clock.now() - this.sentAt;
+    if (!this.isAsking) return;
+    this.isAsking = false;
+    const sampleMs = this.clock.now() - this.sentAt;
+    if (this.latencyMs === 0) this.latencyMs = sampleMs;
+    else this.latencyMs += (sampleMs - this.latencyMs) * LATENCY_WEIGHT;
+    this.path.onLatency?.(this.latencyMs);
   }
 
   private arm(): void {
-    this.timer = this.clock.after(this.settings.intervalMs, () => this.tick());
+    this.timer = this.clock.after(this.settings().intervalMs, () => this.tick());
   }
 
   private tick(): void {
     const received = this.path.received();
     if (received !== this.lastReceived) this.missed = 0;
     this.lastReceived = received;
-    if (this.missed > this.settings.missedMax) {
+    if (this.missed > this.settings().missedMax) {
       this.timer = undefined;
       this.path.onSilence(this.clock.now() - this.sentAt);
       return;
     }
+    // No answer for so long says as much as a late one, until one comes.
+    const waitedMs = this.isAsking ? this.clock.now() - this.sentAt : 0;
+    if (waitedMs > this.latencyMs) this.path.onLatency?.(waitedMs);
     if (this.missed++ === 0) {
+      this.isAsking = true;
       this.sentAt = this.clock.now();
       this.path.sendHeartbeat();
     }

@@ -30,7 +30,7 @@ function known(rig: ClientRig, lane: number): number[] {
 Deno.test("added buffers are registered for their lane only, at once and after a reconnect", () => {
   const rig = connected();
   const registered = rig.fabric.registered.size;
-  rig.session.addBuffers(1, 8192, LENGTH);
+  rig.session.buffers.add(1, 8192, LENGTH);
   assert.deepEqual([known(rig, 0), known(rig, 1)], [[], [8192]]);
   const [memory] = rig.reactors[1]!.of("exposeClient").map((command) => command.memory);
   assert.deepEqual([memory!.at, memory!.length, memory!.access], [8192, LENGTH, "remote"]);
@@ -38,7 +38,7 @@ Deno.test("added buffers are registered for their lane only, at once and after a
   rig.service.break();
   rig.settle();
   assert.equal(rig.fabric.registered.size, 0);
-  rig.session.addBuffers(0, 131_072, LENGTH);
+  rig.session.buffers.add(0, 131_072, LENGTH);
   rig.clock.advance(2000);
   rig.establish();
   assert.deepEqual([known(rig, 0), known(rig, 1)], [[131_072], [8192]]);
@@ -46,11 +46,11 @@ Deno.test("added buffers are registered for their lane only, at once and after a
 
 Deno.test("removed buffers stay registered until the lane has let go of them", () => {
   const rig = connected();
-  rig.session.addBuffers(0, 8192, LENGTH);
+  rig.session.buffers.add(0, 8192, LENGTH);
   const registered = rig.fabric.registered.size;
   rig.reactors[0]!.answersAtOnce = false;
   let isRemoved = false;
-  rig.session.removeBuffers(8192, () => isRemoved = true);
+  rig.session.buffers.remove(8192, () => isRemoved = true);
   assert.deepEqual([isRemoved, rig.fabric.registered.size], [false, registered]);
   rig.reactors[0]!.answer();
   assert.deepEqual([isRemoved, rig.fabric.registered.size], [true, registered - 1]);
@@ -59,10 +59,10 @@ Deno.test("removed buffers stay registered until the lane has let go of them", (
 
 Deno.test("buffers removed during a tear-down are let go at its end", () => {
   const rig = connected();
-  rig.session.addBuffers(0, 8192, LENGTH);
-  rig.session.onLaneBroken(rig.session.path.handle, FAILURE);
+  rig.session.buffers.add(0, 8192, LENGTH);
+  rig.session.onLaneBroken(rig.path.handle, FAILURE);
   let isRemoved = false;
-  rig.session.removeBuffers(8192, () => isRemoved = true);
+  rig.session.buffers.remove(8192, () => isRemoved = true);
   assert.equal(isRemoved, false);
   rig.settle();
   assert.equal(isRemoved, true);
@@ -87,10 +87,10 @@ Deno.test("whatever is added and removed between whatever breaks, lanes know wha
         const at = range * 2 ** 20;
         if (kind === "add" && !ranges.has(at)) {
           ranges.set(at, lane);
-          rig.session.addBuffers(lane, at, LENGTH);
+          rig.session.buffers.add(lane, at, LENGTH);
         } else if (kind === "remove" && ranges.delete(at)) {
           removals++;
-          rig.session.removeBuffers(at, () => removals--);
+          rig.session.buffers.remove(at, () => removals--);
         } else step(rig, kind);
       }
       for (let i = 0; i < 5 && !rig.session.isConnected; i++) {
@@ -124,7 +124,7 @@ function step(rig: ClientRig, kind: string): void {
   else if (kind === "connect" && live.length > 0) {
     rig.accept();
     rig.settle();
-  } else if (kind === "info" && isAlive && rig.session.path.state === "CONNECTING") rig.sendInfo();
+  } else if (kind === "info" && isAlive && rig.path.state === "CONNECTING") rig.sendInfo();
   else if (kind === "answer") { for (const reactor of rig.reactors) reactor.answer(); }
   else if (kind === "settle") rig.settle();
   else if (kind === "time") rig.clock.advance(2000);
@@ -133,13 +133,13 @@ function step(rig: ClientRig, kind: string): void {
 Deno.test("disconnect: the path stays down until reconnect", () => {
   const rig = connected();
   let isDown = false;
-  rig.session.disconnect(() => isDown = true);
+  rig.path.disconnect(() => isDown = true);
   rig.settle();
   assert.equal(isDown, true);
-  assert.equal(rig.session.path.state, "CLOSED");
+  assert.equal(rig.path.state, "CLOSED");
   rig.clock.advance(1e6);
   assert.equal(rig.fabric.connects.length, 0, "it connects by itself");
-  assert.equal(rig.session.reconnect(), true);
+  assert.equal(rig.path.reconnect(), true);
   rig.establish();
   assert.deepEqual(rig.events, ["connected", "disconnected", "connected"]);
 });
@@ -148,7 +148,7 @@ Deno.test("disconnect ends a wait for the next attempt as well", () => {
   const rig = new ClientRig();
   rig.session.start();
   rig.reject(17);
-  rig.session.disconnect(() => {});
+  rig.path.disconnect(() => {});
   rig.clock.advance(1e6);
   assert.equal(rig.fabric.connects.length, 0);
   assert.equal(rig.session.nextTryAt, undefined);
@@ -156,7 +156,7 @@ Deno.test("disconnect ends a wait for the next attempt as well", () => {
 
 Deno.test("reconnect of a path that is up: down, and up again without a delay", () => {
   const rig = connected();
-  assert.equal(rig.session.reconnect(), true);
+  assert.equal(rig.path.reconnect(), true);
   rig.settle();
   rig.establish(OFFER);
   assert.deepEqual(rig.events, ["connected", "disconnected", "connected"]);
@@ -166,9 +166,9 @@ Deno.test("reconnect of a path that is up: down, and up again without a delay", 
 Deno.test("reconnect cuts a wait short, and is refused while a connect is under way", () => {
   const rig = new ClientRig();
   rig.session.start();
-  assert.equal(rig.session.reconnect(), false);
+  assert.equal(rig.path.reconnect(), false);
   rig.reject(17);
-  assert.equal(rig.session.reconnect(), true);
+  assert.equal(rig.path.reconnect(), true);
   assert.equal(rig.fabric.connects.length, 1);
 });
 
@@ -176,8 +176,8 @@ Deno.test("reconnect works after the last of max_reconnect_attempts", () => {
   const rig = new ClientRig({ settings: { maxReconnectAttempts: 0 } });
   rig.session.start();
   rig.reject(17);
-  assert.equal(rig.session.path.state, "CLOSED");
-  assert.equal(rig.session.reconnect(), true);
+  assert.equal(rig.path.state, "CLOSED");
+  assert.equal(rig.path.reconnect(), true);
   rig.establish();
   assert.equal(rig.session.isConnected, true);
 });

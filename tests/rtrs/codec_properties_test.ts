@@ -207,7 +207,8 @@ Deno.test("the gate reads back what the client's encoders wrote", () => {
       assert.equal(request.userLength, length.user);
       assert.equal(request.dataLength, length.data);
       if (!isRead) return;
-      assert.deepEqual([request.addressHigh, request.addressLow, request.rkey], [high, low, key]);
+      const words = [request.addressHigh, request.addressLow, request.rkey];
+      assert.deepEqual(words.map((word) => word >>> 0), [high, low, key]);
     }),
     { numRuns: 500 },
   );

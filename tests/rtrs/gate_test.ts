@@ -31,7 +31,8 @@ function offence(
     const arena = guardedArena();
     const [rig, bystander] = [new LaneRig(arena, 0), new LaneRig(arena, 1)];
     const offender = rig.connect(cid);
-    const [colleague, stranger] = [rig.connect(), bystander.connect()];
+    const colleague = rig.connect(2, offender.connection.path);
+    const stranger = bystander.connect();
     colleague.fabric.handler.onImmediate(rig.putRead(2, 512, 32));
     stranger.fabric.handler.onImmediate(bystander.putWrite(0, 512, 32));
 

@@ -10,7 +10,7 @@ class Rig {
   received = 0;
   readonly sentAt: number[] = [];
   readonly silentAt: [at: number, silentMs: number][] = [];
-  readonly heartbeat = new Heartbeat(this.clock, { intervalMs: PERIOD_MS, missedMax: 5 }, {
+  readonly heartbeat = new Heartbeat(this.clock, () => ({ intervalMs: PERIOD_MS, missedMax: 5 }), {
     received: () => this.received >>> 0,
     sendHeartbeat: () => this.sentAt.push(this.clock.now()),
     onSilence: (silentMs) => this.silentAt.push([this.clock.now(), silentMs]),
@@ -87,4 +87,9 @@ Deno.test("the latency is the last answered round trip, 0 before", () => {
   rig.clock.advance(PERIOD_MS + 7);
   rig.heartbeat.onAck();
   assert.equal(rig.heartbeat.latencyMs, 7);
+  rig.clock.advance(PERIOD_MS);
+  rig.heartbeat.stop();
+  assert.equal(rig.heartbeat.latencyMs, 0, "a path that is down has none");
+  rig.heartbeat.onAck();
+  assert.equal(rig.heartbeat.latencyMs, 0, "a late answer says nothing");
 });

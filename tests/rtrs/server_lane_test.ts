@@ -1,7 +1,7 @@
 /** The server's lane: answers, heartbeats, and chunks whose connection died. */
 import assert from "node:assert/strict";
 import { HEARTBEAT_ACK_IMMEDIATE, HEARTBEAT_IMMEDIATE } from "../../src/rtrs/immediate.ts";
-import { LaneRig } from "./harness/lane_rig.ts";
+import { guardedArena, LaneRig } from "./harness/lane_rig.ts";
 
 const IO_RSP = 0x1000_0000;
 
@@ -157,4 +157,71 @@ Deno.test("a waiting request whose connection dies is forgotten with it", () => 
   rig.lane.respond(0, 0, 0);
   assert.equal(rig.requests.length, 1);
   assert.deepEqual(rig.drained, [first.connection, second.connection]);
+});
+
+Deno.test("a request that comes again on another path is held back, and the first path ends", () => {
+  const rig = new LaneRig();
+  const [first, second] = [rig.connect(), rig.connect()];
+  first.fabric.handler.onImmediate(rig.putWrite(0, 512, 32));
+  second.fabric.handler.onImmediate(rig.putWrite(0, 512, 32));
+  assert.equal(rig.requests.length, 1, "the back end is at work on the chunk");
+  assert.deepEqual(rig.broken, ["the client sent its requests again on another path"]);
+  assert.ok(first.fabric.isClosing, "nothing more may come from there");
+  assert.equal(second.fabric.isClosing, false);
+  assert.deepEqual(rig.counts(), {});
+  first.fabric.handler.onImmediate(rig.putWrite(1, 512, 32));
+  assert.equal(rig.requests.length, 1, "nor does anybody listen");
+  rig.lane.respond(0, 0, 0);
+  assert.equal(rig.requests.length, 2);
+  assert.equal(first.fabric.posts.length, 0);
+  rig.lane.respond(0, 0, 0);
+  assert.equal(second.fabric.take().immediate, IO_RSP);
+});
+
+Deno.test("a request that comes again on another thread is held back as well", () => {
+  const arena = guardedArena();
+  const one = new LaneRig(arena, 0, 1);
+  const other = new LaneRig(arena, 0, 2);
+  const [first, second] = [one.connect(), other.connect()];
+  first.fabric.handler.onImmediate(one.putWrite(0, 512, 32));
+  second.fabric.handler.onImmediate(other.putRead(0, 256, 32));
+  assert.equal(other.requests.length, 0, "the chunk is in use");
+  second.fabric.handler.onImmediate(other.putRead(1, 256, 32));
+  assert.equal(other.requests.length, 1, "this one is not");
+  one.lane.respond(0, 0, 0);
+  assert.deepEqual(one.chunksFree, [[2, 0]]);
+  assert.equal(other.requests.length, 1, "until its thread hears of it");
+  other.lane.resume(0);
+  assert.equal(other.requests.length, 2);
+  other.lane.respond(0, 0, other.chunkAt(0));
+  assert.equal(second.fabric.take().firstLength, 256);
+  assert.deepEqual(other.chunksFree, []);
+});
+
+Deno.test("who waits for another thread and dies is drained when the chunk is free", () => {
+  const arena = guardedArena();
+  const [one, other] = [new LaneRig(arena, 0, 1), new LaneRig(arena, 0, 2)];
+  const [first, second] = [one.connect(), other.connect()];
+  first.fabric.handler.onImmediate(one.putWrite(0, 512, 32));
+  second.fabric.handler.onImmediate(other.putWrite(0, 512, 32));
+  second.fabric.break();
+  second.fabric.finishClose();
+  assert.deepEqual(other.drained, []);
+  one.lane.respond(0, 0, 0);
+  other.lane.resume(0);
+  assert.deepEqual(other.drained, [second.connection]);
+  assert.equal(other.requests.length, 0);
+});
+
+Deno.test("payload that reached its end is counted for the path: in what was written, out what was read", () => {
+  const rig = new LaneRig();
+  const { fabric } = rig.connect();
+  fabric.handler.onImmediate(rig.putWrite(0, 512, 32));
+  fabric.handler.onImmediate(rig.putRead(1, 256, 32));
+  fabric.handler.onImmediate(rig.putWrite(2, 1024, 32));
+  rig.lane.respond(0, 0, 0);
+  rig.lane.respond(1, 0, rig.chunkAt(1));
+  rig.lane.respond(2, 5, 0);
+  const line = (8192 + 64) / 8;
+  assert.deepEqual([rig.arena.f64[line + 2], rig.arena.f64[line + 3]], [512, 256]);
 });

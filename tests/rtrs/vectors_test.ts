@@ -293,7 +293,7 @@ for (
     assert.equal(request.hasBuffer, hasBuffer);
     if (!name.startsWith("read_req")) return;
     const { addressHigh, addressLow, rkey } = request;
-    assert.deepEqual([addressHigh, addressLow, rkey], [0x7f00, 0xbb00_0000, 0x5502]);
+    assert.deepEqual([addressHigh, addressLow >>> 0, rkey], [0x7f00, 0xbb00_0000, 0x5502]);
   });
 }
 

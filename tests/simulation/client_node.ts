@@ -1,18 +1,22 @@
 /** A simulated client host: the real session and RNBD client, with workloads on its mappings. */
 import { SimAdopter } from "../../src/fabric/sim/sim_adopter.ts";
 import { SimFabric } from "../../src/fabric/sim/sim_fabric.ts";
+import type { LaneCommand } from "../../src/rnbd/lane_commands.ts";
+import { blindFences } from "./blind_fences.ts";
 import type { SimProcess } from "../../src/fabric/sim/process.ts";
 import type { FabricFailure } from "../../src/fabric/fabric.ts";
 import type { AccessModeName } from "../../src/rnbd/access_mode.ts";
 import type { DeviceQueue } from "../../src/rnbd/client/block_lane.ts";
 import { RnbdClient } from "../../src/rnbd/client/client.ts";
 import type { ClientDevice, DeviceFailure } from "../../src/rnbd/client/device.ts";
+import type { ClientPath, PathTarget } from "../../src/rtrs/client/path.ts";
 import { ClientSession, type ClientSessionSettings } from "../../src/rtrs/client/session.ts";
 import { countdown } from "../../src/rtrs/countdown.ts";
 import { guardRegistrations } from "./guards.ts";
 import { ReactorNode, ThreadCounters } from "./reactor_node.ts";
 import { Workload, type WorkloadShape, type WorkloadTotals } from "./workload.ts";
 import {
+  addressOf,
   diskName,
   expect,
   SERVER_ADDRESS,
@@ -24,6 +28,8 @@ import {
 /** What a client process is started with. */
 export interface ClientShape {
   readonly reactors: number;
+  /** Paths that it starts with. */
+  readonly paths: number;
   readonly settings: ClientSessionSettings;
   readonly mappings: readonly { readonly disk: number; readonly mode: AccessModeName }[];
   readonly workload: WorkloadShape;
@@ -39,7 +45,23 @@ export interface Mapping {
 }
 
 /** Told when a path is given up. */
-export type OnLost = (client: number, failure: FabricFailure) => void;
+export type OnLost = (client: number, path: ClientPath) => void;
+
+/** Bugs to be found. */
+export interface ClientPlants {
+  /** Requests are sent again before it is sure that they cannot take effect twice. */
+  readonly blindFences?: boolean;
+  /** Requests that lose their path fail though there is another. */
+  readonly droppedFailOver?: boolean;
+}
+
+function targetOf(client: number, slot: number): PathTarget {
+  return {
+    source: addressOf(clientName(client), slot),
+    destination: addressOf(SERVER_ADDRESS, slot),
+    port: SERVER_PORT,
+  };
+}
 
 const ARENA_BYTES = 16 * 2 ** 20;
 
@@ -61,6 +83,8 @@ export class ClientNode {
   private readonly users = new Map<DeviceQueue, Workload>();
   private isQuiet = false;
   isClosing = false;
+  /** Since when the session has been connected; Infinity while it is not. */
+  private upSince = Infinity;
 
   constructor(
     private readonly parts: WorldParts,
@@ -68,6 +92,7 @@ export class ClientNode {
     private readonly shape: ClientShape,
     private readonly totals: WorkloadTotals,
     private readonly onLost: OnLost,
+    plants: ClientPlants = {},
   ) {
     const process = startProcess(parts, clientName(index), ARENA_BYTES);
     this.process = process;
@@ -79,6 +104,7 @@ export class ClientNode {
       onClientBroken: (_session: number, path: number, failure: FabricFailure) =>
         this.session.onLaneBroken(path, failure),
       onServerBroken: () => {},
+      onServerChunkFree: () => {},
     };
     this.reactors = Array.from(
       { length: shape.reactors },
@@ -90,6 +116,7 @@ export class ClientNode {
           i,
           events,
           (queue, done) => this.disconnect(queue, done),
+          (command) => this.intercept(command, plants.droppedFailOver === true),
         ),
     );
     const controls = this.reactors.map((reactor) => reactor.control);
@@ -105,9 +132,9 @@ export class ClientNode {
     this.session = new ClientSession(
       clientName(index),
       environment,
-      this.fabric,
+      plants.blindFences ? blindFences(this.fabric, process) : this.fabric,
       "sim",
-      { source: undefined, destination: SERVER_ADDRESS, port: SERVER_PORT },
+      Array.from({ length: shape.paths }, (_, slot) => targetOf(index, slot)),
       shape.settings,
       controls,
       this.rnbd,
@@ -142,11 +169,45 @@ export class ClientNode {
     });
   }
 
-  /** Every mapping that is wanted is open. */
+  /** The path that uses the addresses with this number. */
+  path(slot: number): ClientPath | undefined {
+    const { source } = targetOf(this.index, slot);
+    return this.session.paths.find((path) => path.target.source === source);
+  }
+
+  /** Adds the path with this number, if it is not there. */
+  addPath(slot: number): void {
+    if (this.isClosing || this.path(slot) !== undefined) return;
+    this.parts.log(`${clientName(this.index)} adds path ${slot}`);
+    this.session.addPath(targetOf(this.index, slot));
+  }
+
+  /** Removes the path with this number, if it is there and may go. */
+  removePath(slot: number): void {
+    const path = this.path(slot);
+    if (this.isClosing || path === undefined) return;
+    const name = `path ${slot} of ${clientName(this.index)}`;
+    const problem = this.session.removePath(path, () => this.parts.log(`${name} is removed`));
+    this.parts.log(`${name} ${problem === undefined ? "goes" : `stays: ${problem.reason}`}`);
+  }
+
+  /** Connects the paths that a user has disconnected. */
+  connectAll(): void {
+    for (const path of this.session.paths) if (path.state === "CLOSED") path.reconnect();
+  }
+
+  /** True when the session has been connected since a time, without a break. */
+  hasBeenUpSince(time: number): boolean {
+    return this.upSince <= time;
+  }
+
+  /** Every mapping that is wanted is open, over all paths. */
   get isAllOpen(): boolean {
-    return this.mappings.every(({ device, leaving }) =>
-      leaving === 0 && (device === undefined || device.state === "open")
-    );
+    const isConnected = this.session.paths.every((path) => path.state === "CONNECTED");
+    return isConnected &&
+      this.mappings.every(({ device, leaving }) =>
+        leaving === 0 && (device === undefined || device.state === "open")
+      );
   }
 
   /** True when the server may have a disk open for this client. */
@@ -155,6 +216,13 @@ export class ClientNode {
       this.mappings.some(({ disk, device, leaving }) =>
         diskName(disk) === name && (device !== undefined || leaving > 0)
       );
+  }
+
+  /** Tries what was given up, as an administrator who knows that it is possible now. */
+  retryClosed(): void {
+    for (const { device } of this.mappings) {
+      if (device?.state === "closed") this.rnbd.retryDevice(device);
+    }
   }
 
   /** The state of its mappings, for messages. */
@@ -242,6 +310,18 @@ export class ClientNode {
     this.counters.check();
   }
 
+  /** What a lost path carried is sent again on another one, or not if that bug is planted. */
+  private intercept(command: LaneCommand, dropsFailOver: boolean): readonly LaneCommand[] {
+    if (command.kind !== "endClientPath") return [command];
+    const now = this.process.scheduler.now();
+    for (const { process, write, model } of this.totals.open) {
+      if (process === this.process && write !== undefined) model.repeat(write, now);
+    }
+    if (!dropsFailOver) return [command];
+    const { id, session } = command;
+    return [false, true].map((isUp) => ({ id, kind: "setClientUp", session, isUp }));
+  }
+
   private disconnect(queue: DeviceQueue, done: () => void): void {
     const user = this.users.get(queue);
     if (user === undefined) return done();
@@ -271,9 +351,18 @@ export class ClientNode {
         log(`${name}: ${device.devicePath} failed: ${failure.reason}`),
       onSession: (isConnected: boolean, failure: FabricFailure | undefined) => {
         log(`${name}: session ${isConnected ? "up" : `down: ${failure?.reason}`}`);
-        const isViolated = failure?.reason.includes("broke the protocol") === true;
-        expect(!isViolated, () => `${name}: ${failure!.reason}`);
-        if (!isConnected) this.onLost(this.index, failure!);
+        const now = this.process.scheduler.now();
+        this.upSince = isConnected ? now : Infinity;
+        // Nothing of what failed before can come to the disks any more.
+        if (isConnected) { for (const model of this.parts.models) model.drained(this.index, now); }
+      },
+      onPath: (path: ClientPath) => {
+        const { sourceAddress, state, lastFailure } = path;
+        log(`${name}: path ${sourceAddress} ${state}: ${lastFailure?.reason ?? ""}`);
+        const isViolated = lastFailure?.reason.includes("broke the protocol") === true;
+        expect(!isViolated, () => `${name}: ${lastFailure!.reason}`);
+        if (state === "CONNECTED") return;
+        this.onLost(this.index, path);
       },
     };
   }
@@ -283,7 +372,7 @@ export class ClientNode {
     if (queue === undefined || this.users.has(queue) || this.isQuiet) return;
     const model = this.parts.models[disk]!;
     const { workload } = this.shape;
-    const user = new Workload(this.process, queue, this.index, model, workload, this.totals);
+    const user = new Workload(this.process, queue, this, model, workload, this.totals);
     this.users.set(queue, user);
   }
 }

@@ -6,7 +6,8 @@
  * `first end` the earliest time at which a value was surely there and `last start` the latest at
  * which it was surely still wanted, a must not end before b's last start while b ends before a's.
  * A write that failed may or may not have happened; it may still happen until its I/O has drained.
- * A power cut takes a write-back disk to any state that its flushes and FUA writes allow.
+ * One that is sent again on another path may happen twice, both times before its end: then it counts
+ * as a write that failed besides. A power cut takes a write-back disk to any state that its flushes and FUA writes allow.
  */
 import { SimFailure } from "./failure.ts";
 
@@ -24,6 +25,8 @@ export interface ModelWrite {
   effectBy: number;
   readonly fua: boolean;
   isDurable: boolean;
+  /** Earlier tries of it. */
+  readonly tries: ModelWrite[];
 }
 
 /** A write as one block sees it, with the reads that returned it. */
@@ -84,7 +87,7 @@ export class DiskModel {
     start: number,
   ): ModelWrite {
     const open = { end: Infinity, state: "pending" as const, effectBy: Infinity };
-    return { id, client, first, count, start, ...open, fua, isDurable: false };
+    return { id, client, first, count, start, ...open, fua, isDurable: false, tries: [] };
   }
 
   /** A client submits a write; its blocks will hold `id` of the result. */
@@ -104,8 +107,29 @@ export class DiskModel {
     return write;
   }
 
+  /** The write may be sent again; what was sent so far may happen, but not after the write's end. */
+  repeat(write: ModelWrite, now: number): void {
+    if (write.state !== "pending") return;
+    const { client, first, count, id, fua, start } = write;
+    const earlier = this.makeWrite(client, first, count, id, fua, start);
+    Object.assign(earlier, { state: "failed", end: now });
+    write.tries.push(earlier);
+    this.unsettled.add(earlier);
+    for (let block = first; block < first + count; block++) {
+      this.blocks[block]!.push(valueOf(earlier));
+    }
+  }
+
+  private endTries(write: ModelWrite, now: number): void {
+    for (const earlier of write.tries.splice(0)) {
+      earlier.effectBy = Math.min(earlier.effectBy, now);
+      this.unsettled.delete(earlier);
+    }
+  }
+
   /** The write ended well. */
   succeed(write: ModelWrite, now: number): void {
+    this.endTries(write, now);
     // After a power cut it counts among the possible ones already.
     if (write.state !== "pending") return;
     write.state = "done";
@@ -121,6 +145,7 @@ export class DiskModel {
 
   /** It failed. @param isOver nothing of it is still on its way to the disk */
   fail(write: ModelWrite, now: number, isOver: boolean): void {
+    if (isOver) this.endTries(write, now);
     if (write.state !== "pending") return;
     write.state = "failed";
     write.end = now;

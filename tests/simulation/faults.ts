@@ -1,8 +1,12 @@
 /** The faults of a simulation, one kind a function; {@link injectFault} picks one. */
 import type { SimRandom } from "../../src/fabric/sim/random.ts";
-import { clientName } from "./client_node.ts";
+import { MPATH_POLICIES } from "../../src/rtrs/client/policy.ts";
+import { clientName, type ClientNode } from "./client_node.ts";
 import type { World } from "./world.ts";
-import { SERVER_ADDRESS } from "./world_parts.ts";
+import { addressOf, PATHS_MAX, SERVER_ADDRESS } from "./world_parts.ts";
+
+/** Both ends have heard of a reset by then, unless the network is slow. */
+const RESET_HEARD_MS = 3;
 
 type Fault = (world: World, random: SimRandom) => void;
 
@@ -175,6 +179,109 @@ const retryNow: Fault = (world, random) => {
   client?.session.retryNow();
 };
 
+/** A client and one of its possible paths; not its first where that is spared. */
+function pickPath(
+  world: World,
+  random: SimRandom,
+): { client: ClientNode; slot: number } | undefined {
+  const client = world.clients[pickClient(world, random)];
+  if (client === undefined) return undefined;
+  const first = world.shape.faults === "paths" ? 1 : 0;
+  return { client, slot: first + random.below(PATHS_MAX - first) };
+}
+
+const resetPath: Fault = (world, random) => {
+  const picked = pickPath(world, random);
+  if (picked === undefined) return;
+  const { client, slot } = picked;
+  const address = addressOf(clientName(client.index), slot);
+  const isAll = random.chance(0.3);
+  for (const connection of [...world.parts.network.connections.values()]) {
+    if (connection.address !== address || (!isAll && random.chance(0.7))) continue;
+    world.parts.log(`fault: connection ${connection.id} of ${address} is reset`);
+    world.parts.network.reset(connection);
+  }
+};
+
+/**
+ * The server is slow to take what a path brings, and the client has given the path up meanwhile:
+ * what it sent arrives when it has gone on elsewhere.
+ */
+const stallPath: Fault = (world, random) => {
+  const picked = pickPath(world, random);
+  if (picked === undefined) return;
+  const address = addressOf(clientName(picked.client.index), picked.slot);
+  const stallMs = random.spread(20, 3_000);
+  const { network, scheduler, log } = world.parts;
+  const stalled = [...network.connections.values()].filter((end) => end.address === address);
+  log(`fault: what ${address} sends is late by ${stallMs.toFixed(0)} ms, and it is reset`);
+  for (const connection of stalled) connection.outbound.stall(stallMs);
+  scheduler.after(random.spread(0.5, stallMs / 2), () => {
+    for (const connection of stalled) {
+      if (network.connections.has(connection.id)) network.breakLate(connection);
+    }
+    // The path does not come back before: its connect would tell the server.
+    const server = addressOf(SERVER_ADDRESS, picked.slot);
+    scheduler.after(RESET_HEARD_MS, () => network.partition(address, server, stallMs));
+  });
+};
+
+const partitionPath: Fault = (world, random) => {
+  const picked = pickPath(world, random);
+  if (picked === undefined) return;
+  world.partitionPath(picked.client.index, picked.slot, random.spread(20, 60_000));
+};
+
+const addPath: Fault = (world, random) => {
+  const picked = pickPath(world, random);
+  picked?.client.addPath(picked.slot);
+};
+
+const removePath: Fault = (world, random) => {
+  const picked = pickPath(world, random);
+  picked?.client.removePath(picked.slot);
+};
+
+/** A user disconnects a path, and connects it again after a while. */
+const disconnectPath: Fault = (world, random) => {
+  const picked = pickPath(world, random);
+  const path = picked?.client.path(picked.slot);
+  if (picked === undefined || path === undefined || picked.client.isClosing) return;
+  world.parts.log(`path ${picked.slot} of ${clientName(picked.client.index)} is disconnected`);
+  path.disconnect(() => {});
+  picked.client.process.schedule(random.spread(1, 20_000), () => {
+    if (world.hasFaults && !picked.client.isClosing && picked.client.session.paths.includes(path)) {
+      path.reconnect();
+    }
+  });
+};
+
+const reconnectPath: Fault = (world, random) => {
+  const picked = pickPath(world, random);
+  if (picked?.client.isClosing === false) picked.client.path(picked.slot)?.reconnect();
+};
+
+const changePolicy: Fault = (world, random) => {
+  const client = world.clients[pickClient(world, random)];
+  if (client === undefined || client.isClosing) return;
+  client.session.update({ ...client.session.settings, policy: random.pick(MPATH_POLICIES) });
+};
+
+/** Faults that spare each client's first path. */
+const PATH_FAULTS: readonly (readonly [number, Fault])[] = [
+  [20, resetPath],
+  [40, stallPath],
+  [12, partitionPath],
+  [8, addPath],
+  [8, removePath],
+  [6, disconnectPath],
+  [6, reconnectPath],
+  [4, changePolicy],
+  [4, slowNetwork],
+  [4, slowDisks],
+  [4, busyThreads],
+];
+
 const FAULTS: readonly (readonly [number, Fault])[] = [
   [20, resetConnection],
   [6, manyResets],
@@ -196,13 +303,21 @@ const FAULTS: readonly (readonly [number, Fault])[] = [
   [16, remap],
   [12, flipMapping],
   [4, retryNow],
+  [14, resetPath],
+  [16, stallPath],
+  [8, partitionPath],
+  [5, addPath],
+  [5, removePath],
+  [4, disconnectPath],
+  [4, reconnectPath],
+  [3, changePolicy],
 ];
-const WEIGHTS = FAULTS.reduce((sum, [weight]) => sum + weight, 0);
 
 /** Lets something go wrong now, and often something else right after it. */
 export function injectFault(world: World, random: SimRandom): void {
-  let dice = random.below(WEIGHTS);
-  for (const [weight, fault] of FAULTS) {
+  const faults = world.shape.faults === "paths" ? PATH_FAULTS : FAULTS;
+  let dice = random.below(faults.reduce((sum, [weight]) => sum + weight, 0));
+  for (const [weight, fault] of faults) {
     dice -= weight;
     if (dice >= 0) continue;
     fault(world, random);
@@ -227,10 +342,4 @@ export function mendEverything({ parts, opener }: World): void {
     Object.assign(disk.conditions, { latencyMaxMs: 10, errorChance: 0, noSpaceChance: 0 });
   }
   Object.assign(opener, { failChance: 0, delayMaxMs: OPEN_DELAY_MS });
-}
-
-/** How a partition is described in the log. */
-export function describePartition(client: number, durationMs: number): string {
-  return `fault: nothing between ${clientName(client)} and ${SERVER_ADDRESS} for ` +
-    `${durationMs.toFixed(0)} ms`;
 }

@@ -76,6 +76,7 @@ export class ReactorNode {
   readonly control: LaneClient;
   private readonly toReactor: Mailbox;
 
+  /** @param intercept sees what main asks when it is about to be done, and may change it */
   constructor(
     parts: WorldParts,
     process: SimProcess,
@@ -83,6 +84,7 @@ export class ReactorNode {
     readonly index: number,
     events: LaneEvents,
     disconnect: Disconnect,
+    intercept: (command: LaneCommand) => readonly LaneCommand[] = (command) => [command],
   ) {
     const thread = new SimThread(process);
     this.toReactor = new Mailbox(parts, process);
@@ -93,6 +95,8 @@ export class ReactorNode {
     };
     this.host = new LaneHost({
       arena: process.memory.arena,
+      // Latencies are not looked at here.
+      clock: { us: new Float64Array(1) },
       defer: (task) => thread.defer(task),
       adopter: new SimAdopter(parts.network, process),
       openQueue: (ticket, _queueDepth, handler) => {
@@ -106,7 +110,9 @@ export class ReactorNode {
     }, disconnect);
     const send = (command: LaneCommand) => {
       const plain: LaneCommand = JSON.parse(JSON.stringify(command));
-      this.toReactor.send(() => this.host.execute(plain));
+      this.toReactor.send(() => {
+        for (const taken of intercept(plain)) this.host.execute(taken);
+      });
     };
     this.control = new LaneClient(send, events);
   }

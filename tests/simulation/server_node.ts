@@ -11,8 +11,10 @@ import type { ServerSession } from "../../src/rtrs/server/session.ts";
 import { guardRegistrations } from "./guards.ts";
 import { ReactorNode, ThreadCounters } from "./reactor_node.ts";
 import {
+  addressOf,
   diskName,
   expect,
+  PATHS_MAX,
   SERVER_ADDRESS,
   SERVER_PORT,
   startProcess,
@@ -64,6 +66,8 @@ export class ServerNode {
     guardRegistrations(process, this.fabric);
     const events = {
       onClientBroken: () => {},
+      onServerChunkFree: (session: number, waiter: number, chunk: number) =>
+        this.rtrs.onChunkFree(session, waiter, chunk),
       onServerBroken: (session: number, path: number, failure: { reason: string }) =>
         this.rtrs.onLaneBroken(session, path, failure.reason),
     };
@@ -90,13 +94,15 @@ export class ServerNode {
       adopter: new SimAdopter(parts.network, process),
       nextHandle: () => ++handles,
       rejectionsIndex: this.counters.rejections(0),
-      onRefused: (reason: string, detail: string) =>
-        parts.log(`server refuses: ${reason}: ${detail}`),
+      onRefused: (reason: string, address: string, detail: string) =>
+        parts.log(`server refuses ${address}: ${reason}: ${detail}`),
       onPathClosed: (sessname: string | undefined, address: string, reason: string) =>
         parts.log(`server closes a path of ${sessname} from ${address}: ${reason}`),
     };
     this.rtrs = new RtrsServer(environment, shape, controls, this.rnbd);
-    this.rtrs.listen(this.fabric, SERVER_ADDRESS, SERVER_PORT);
+    for (let slot = 0; slot < PATHS_MAX; slot++) {
+      this.rtrs.listen(this.fabric, addressOf(SERVER_ADDRESS, slot), SERVER_PORT);
+    }
   }
 
   /** Sessions that are there. */

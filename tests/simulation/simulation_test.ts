@@ -57,3 +57,14 @@ Deno.test("a leaked permit is noticed", () => {
 Deno.test("a late write into a recycled buffer is noticed", () => {
   assertNoticed({ lateWrites: true }, /wrote to the buffer|returned/);
 });
+
+Deno.test("a request that is dropped when its path is lost is noticed", () => {
+  assertNoticed({ droppedFailOver: true }, /though a path was alive|ended with/);
+});
+
+Deno.test("a request that is sent again while it may still take effect is noticed", () => {
+  assertNoticed(
+    { blindFences: true },
+    /returned|was acknowledged|wrote to the buffer|has lost a path/,
+  );
+});

@@ -12,6 +12,14 @@ import { blockId, fillBlock } from "./block_pattern.ts";
 import type { DiskModel, ModelWrite } from "./disk_model.ts";
 import { expect } from "./world_parts.ts";
 
+/** The client whose workload it is. */
+export interface WorkloadClient {
+  /** Its number, for the model. */
+  readonly index: number;
+  /** True when its session has been connected since a time, without a break. */
+  hasBeenUpSince(time: number): boolean;
+}
+
 /** How a workload behaves. */
 export interface WorkloadShape {
   /** Requests at a time. */
@@ -29,6 +37,8 @@ export interface WorkloadTotals {
   readonly open: Set<Request>;
   /** Gets a line for every request and its end; undefined = nobody wants to know. */
   readonly trace: ((line: string) => void) | undefined;
+  /** Nothing goes wrong but on paths other than each client's first. */
+  readonly isSpared: boolean;
   /** A bug to be found: chance that a permit is not given back. */
   leakPermitChance: number;
 }
@@ -44,6 +54,7 @@ export interface Request {
   readonly at: number;
   readonly start: number;
   readonly write: ModelWrite | undefined;
+  readonly model: DiskModel;
   /** Sum over the buffer when it was last right. */
   bufferSum: number;
 }
@@ -75,11 +86,10 @@ export class Workload implements BlockUser {
   private waitsSince = 0;
   private whenIdle: (() => void)[] | undefined;
 
-  /** @param client number of the client, for the model */
   constructor(
     private readonly process: SimProcess,
     private readonly queue: DeviceQueue,
-    private readonly client: number,
+    private readonly client: WorkloadClient,
     private readonly model: DiskModel,
     private readonly shape: WorkloadShape,
     private readonly totals: WorkloadTotals,
@@ -103,7 +113,7 @@ export class Workload implements BlockUser {
     const waitedMs = this.process.scheduler.now() - this.waitsSince;
     expect(
       this.waiting === 0 || waitedMs < WAIT_MS_MAX,
-      () => `client${this.client} has waited ${waitedMs} ms for a permit`,
+      () => `client${this.client.index} has waited ${waitedMs} ms for a permit`,
     );
   }
 
@@ -167,7 +177,14 @@ export class Workload implements BlockUser {
     const start = this.process.scheduler.now();
     const isWrite = operation !== BLOCK_OP.READ && operation !== BLOCK_OP.FLUSH;
     const write = isWrite && !geometry.readOnly
-      ? this.model.begin(this.client, first, count, operation !== BLOCK_OP.WRITE, isFua, start)
+      ? this.model.begin(
+        this.client.index,
+        first,
+        count,
+        operation !== BLOCK_OP.WRITE,
+        isFua,
+        start,
+      )
       : undefined;
     if (operation === BLOCK_OP.READ) memory.arena.u8.fill(GARBAGE, at, at + count * blockBytes);
     if (operation === BLOCK_OP.WRITE) {
@@ -188,6 +205,7 @@ export class Workload implements BlockUser {
       at,
       start,
       write,
+      model: this.model,
       bufferSum: 0,
     };
     request.bufferSum = this.sum(request);
@@ -258,6 +276,11 @@ export class Workload implements BlockUser {
         `operation ${operation} on a ${isReadOnlyWrite ? "read-only" : "writable"} mapping ` +
         `ended with errno ${errno}`,
     );
+    const isLost = errno === ERRNO.ECONNABORTED || (errno !== 0 && this.totals.isSpared);
+    expect(
+      !isLost || isReadOnlyWrite || !this.client.hasBeenUpSince(start),
+      () => `operation ${operation} ended with ${errnoName(errno)} though a path was alive`,
+    );
     if (write !== undefined) {
       if (errno === 0) this.model.succeed(write, now);
       else this.model.fail(write, now, errno !== ERRNO.ECONNABORTED);
@@ -276,7 +299,7 @@ export class Workload implements BlockUser {
 
   private trace({ operation, flags, first, count, permit, write }: Request, what: string): void {
     this.totals.trace?.(
-      `client${this.client} ${this.model.name} permit ${permit}: ${OPERATIONS[operation]}` +
+      `client${this.client.index} ${this.model.name} permit ${permit}: ${OPERATIONS[operation]}` +
         `${flags === 0 ? "" : " FUA"} ${first}+${count} #${write?.id ?? "-"} ${what}`,
     );
   }

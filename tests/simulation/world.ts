@@ -5,29 +5,23 @@
 import { SimNetwork } from "../../src/fabric/sim/network.ts";
 import { SimRandom } from "../../src/fabric/sim/random.ts";
 import { SimScheduler } from "../../src/fabric/sim/scheduler.ts";
-import type { FabricFailure } from "../../src/fabric/fabric.ts";
 import { BLOCK_OP, type BlockUser } from "../../src/rnbd/block_queue.ts";
 import type { DeviceQueue } from "../../src/rnbd/client/block_lane.ts";
 import { blockId } from "./block_pattern.ts";
-import { clientName, ClientNode } from "./client_node.ts";
+import { clientName, ClientNode, type ClientPlants } from "./client_node.ts";
 import { DiskModel } from "./disk_model.ts";
-import {
-  describePartition,
-  injectFault,
-  mendEverything,
-  OPEN_DELAY_MS,
-  THREAD_DELAY_MS,
-} from "./faults.ts";
+import { injectFault, mendEverything, OPEN_DELAY_MS, THREAD_DELAY_MS } from "./faults.ts";
 import { ForgottenDevices } from "./forgotten_devices.ts";
 import { MemoryHoards } from "./memory_hoards.ts";
 import { type OpenerConditions, ServerNode, type ServerShape } from "./server_node.ts";
+import { checkPatience, silence } from "./silence.ts";
 import { SimDisk } from "./sim_disk.ts";
 import type { WorkloadTotals } from "./workload.ts";
-import { diskName, expect, SERVER_ADDRESS, type WorldParts } from "./world_parts.ts";
+import { addressOf, diskName, expect, SERVER_ADDRESS, type WorldParts } from "./world_parts.ts";
 import { serverShape, type WorldShape, worldShape } from "./world_shape.ts";
 
 /** Bugs to be found: each is a switch in the simulation, never in the program. */
-export interface Plants {
+export interface Plants extends ClientPlants {
   lostWriteChance?: number;
   staleReadChance?: number;
   leakPermitChance?: number;
@@ -43,8 +37,6 @@ export interface WorldResult {
   readonly virtualMs: number;
 }
 
-/** Ticks from the last sign of life until a heartbeat gives up, at most. */
-const HEARTBEAT_TICKS_MAX = 7;
 /** Everything must be open this long after the last fault. */
 const LIVENESS_MS = 200_000;
 /** Requests must end, and closing must be done, this long after it was asked for. */
@@ -70,7 +62,11 @@ export class World {
   private serverShape: ServerShape;
   private isServerStopping = false;
 
-  constructor(readonly seed: number, plants: Plants, onLine: ((line: string) => void) | undefined) {
+  constructor(
+    readonly seed: number,
+    private readonly plants: Plants,
+    onLine: ((line: string) => void) | undefined,
+  ) {
     this.random = new SimRandom(seed);
     this.shape = worldShape(this.random.fork());
     const scheduler = new SimScheduler();
@@ -92,6 +88,7 @@ export class World {
       succeeded: 0,
       open: new Set(),
       trace: onLine === undefined ? undefined : log,
+      isSpared: this.shape.faults === "paths",
       leakPermitChance: plants.leakPermitChance ?? 0,
     };
     const threads = { delayMaxMs: THREAD_DELAY_MS };
@@ -139,6 +136,19 @@ export class World {
     this.advance(faultsMs, () => false);
     this.hasFaults = false;
     mendEverything(this);
+    if (this.shape.faults === "paths") {
+      for (const client of this.clients) {
+        const isKept = client!.path(0)?.state === "CONNECTED" && client!.path(0)!.reconnects === 0;
+        expect(
+          isKept,
+          () => `${clientName(client!.index)} has lost a path that nothing happened to`,
+        );
+        expect(
+          client!.hasBeenUpSince(faultsMs),
+          () => "a session was lost though a path was alive",
+        );
+      }
+    }
     if (faultDistanceMs !== Infinity) return;
     for (const client of this.clients) {
       expect(client!.session.reconnects === 0, () => "a session was lost without a fault");
@@ -160,10 +170,14 @@ export class World {
     this.advance(LIVENESS_MS, isUp);
     expect(isUp(), () => "a host that was to stop in order did not");
     this.settleConflicts();
+    for (const client of this.clients) client!.retryClosed();
     // What a client holds open with a server that is no more will break soon: look twice.
     const end = scheduler.now() + LIVENESS_MS;
     do {
-      this.advance(end - scheduler.now(), () => this.isAllOpen());
+      this.advance(end - scheduler.now(), () => {
+        for (const client of this.clients) client!.connectAll();
+        return this.isAllOpen();
+      });
       const isOpen = this.isAllOpen();
       expect(isOpen, () => `not everything is open again: ${this.clients.map(String).join("; ")}`);
       this.advance(SETTLE_MS, () => false);
@@ -172,7 +186,10 @@ export class World {
 
   private isAllOpen(): boolean {
     const served = this.server!.connectedPeers;
-    return this.clients.every((client, i) => client!.isAllOpen && served.includes(clientName(i)));
+    return this.clients.every((client) =>
+      client!.isAllOpen &&
+      client!.session.paths.every(({ target }) => served.includes(target.source!))
+    );
   }
 
   /** Keeps the mappings that can be open together. */
@@ -243,7 +260,8 @@ export class World {
       index,
       shape,
       this.totals,
-      (client, failure) => this.onLost(client, failure),
+      (client, path) => checkPatience(this, client, path),
+      this.plants,
     );
     this.parts.log(`${clientName(index)} starts`);
   }
@@ -329,33 +347,13 @@ export class World {
 
   /** Nothing gets through between a client and the server for a while. */
   partition(index: number, durationMs: number): void {
-    const { network, scheduler, log } = this.parts;
-    log(describePartition(index, durationMs));
-    network.partition(clientName(index), SERVER_ADDRESS, durationMs);
-    const client = this.clients[index];
-    const server = this.server;
-    const { intervalMs } = this.shape.clients[index]!.settings.heartbeat;
-    const noticedMs = HEARTBEAT_TICKS_MAX * intervalMs + 100;
-    scheduler.after(noticedMs, () => {
-      const name = clientName(index);
-      if (network.silentMs(name, SERVER_ADDRESS) < noticedMs - 1) return;
-      const isConnected = client?.session.isConnected && client === this.clients[index];
-      expect(!isConnected, () => `${name} has not noticed ${noticedMs} ms of silence`);
-      const isServed = server === this.server && server?.connectedPeers.includes(name);
-      expect(!isServed, () => `the server has not noticed ${noticedMs} ms of silence of ${name}`);
-    });
+    silence(this, index, clientName(index), SERVER_ADDRESS, durationMs);
   }
 
-  /** A client gave its path up. */
-  private onLost(index: number, failure: FabricFailure): void {
-    if (!failure.reason.startsWith("no sign of life")) return;
-    const { intervalMs, missedMax } = this.shape.clients[index]!.settings.heartbeat;
-    const heardAt = this.clients[index]!.process.heardFrom.get(SERVER_ADDRESS)!;
-    const silentMs = this.parts.scheduler.now() - heardAt;
-    expect(
-      silentMs >= intervalMs * (missedMax + 1),
-      () => `${clientName(index)} took the server for silent after ${silentMs} ms`,
-    );
+  /** Nothing gets through on one of a client's paths for a while. */
+  partitionPath(index: number, slot: number, durationMs: number): void {
+    const address = addressOf(clientName(index), slot);
+    silence(this, index, address, addressOf(SERVER_ADDRESS, slot), durationMs);
   }
 
   // Helpers.

@@ -24,8 +24,20 @@ export interface WorldParts {
 
 /** Port of the simulated server. */
 export const SERVER_PORT = 1234;
-/** Address of the simulated server; client i is `CLIENT_ADDRESS(i)`. */
+/** Host of the simulated server; client i is `clientName(i)`. */
 export const SERVER_ADDRESS = "server";
+/** Paths of a client, at most. */
+export const PATHS_MAX = 3;
+
+/** Address of a host that path `slot` uses. */
+export function addressOf(host: string, slot: number): string {
+  return `${host}/${slot}`;
+}
+
+/** The path that an address belongs to. */
+export function slotOf(address: string): number {
+  return Number(address.split("/")[1]);
+}
 
 /** Name of a disk as clients open it. */
 export function diskName(disk: number): string {

@@ -1,8 +1,10 @@
 /** The random parts of a simulation that are fixed at its start. */
 import type { SimRandom } from "../../src/fabric/sim/random.ts";
 import type { AccessModeName } from "../../src/rnbd/access_mode.ts";
+import { MPATH_POLICIES } from "../../src/rtrs/client/policy.ts";
 import type { ClientShape } from "./client_node.ts";
 import type { ServerShape } from "./server_node.ts";
+import { PATHS_MAX } from "./world_parts.ts";
 
 /** Sizes of one disk. */
 export interface DiskShape {
@@ -16,6 +18,8 @@ export interface WorldShape {
   readonly disks: readonly DiskShape[];
   readonly server: ServerShape;
   readonly clients: readonly ClientShape[];
+  /** What goes wrong: anything, or paths other than each client's first. */
+  readonly faults: "all" | "paths";
   /** How long faults are injected, and their mean distance; Infinity = no faults. */
   readonly faultsMs: number;
   readonly faultDistanceMs: number;
@@ -46,13 +50,20 @@ function diskShape(random: SimRandom): DiskShape {
   };
 }
 
-function clientShape(random: SimRandom, disks: number, pauseMs: number): ClientShape {
+function clientShape(
+  random: SimRandom,
+  disks: number,
+  pauseMs: number,
+  pathsMin: number,
+): ClientShape {
   const modes: readonly AccessModeName[] = ["rw", "rw", "rw", "ro", "ro", "migration"];
   const all = Array.from({ length: disks }, (_, disk) => ({ disk, mode: random.pick(modes) }));
   const some = all.filter(() => random.chance(0.8));
   return {
     reactors: 1 + random.below(3),
+    paths: pathsMin + random.below(PATHS_MAX - pathsMin + 1),
     settings: {
+      policy: random.pick(MPATH_POLICIES),
       heartbeat: { intervalMs: 5_000, missedMax: 5 },
       connectTimeoutMs: random.pick([1_000, 5_000, 30_000]),
       reconnectDelayMs: random.pick([50, 500, 1_000]),
@@ -70,6 +81,7 @@ export function worldShape(random: SimRandom): WorldShape {
   const clientCount = 1 + random.below(3);
   const faultsMs = random.between(40_000, 100_000);
   const hasFaults = !random.chance(0.08);
+  const faults = random.chance(1 / 3) ? "paths" : "all";
   // About five slots for each of a client's mappings.
   const slots = clientCount * disks.length * 5;
   const pauseMs = slots * BURST_REQUESTS * faultsMs / REQUESTS;
@@ -78,8 +90,9 @@ export function worldShape(random: SimRandom): WorldShape {
     server: serverShape(random, 5_000),
     clients: Array.from(
       { length: clientCount },
-      () => clientShape(random, disks.length, pauseMs),
+      () => clientShape(random, disks.length, pauseMs, faults === "paths" ? 2 : 1),
     ),
+    faults,
     faultsMs: hasFaults ? faultsMs : 15_000,
     faultDistanceMs: hasFaults ? random.spread(1_500, 12_000) : Infinity,
   };

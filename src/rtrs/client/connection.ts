@@ -15,6 +15,7 @@ import {
   responseBufferId,
   responseErrno,
 } from "../immediate.ts";
+import { PATH_COUNTER_BYTES, PATH_FLOAT, PATH_WORD } from "../path_counters.ts";
 import { RKEY_RSP } from "../request_codec.ts";
 import type { ClientLane } from "./lane.ts";
 
@@ -33,6 +34,15 @@ export interface ClientPathMemory {
 export class ClientConnection implements FabricConnectionHandler {
   /** Carries requests: after {@link open} and until it breaks. */
   isOpen = false;
+  /** It is about to be closed: other connections are better. */
+  isDraining = false;
+  /** Requests that wait for an answer. */
+  inflight = 0;
+  /** Index in `arena.u32` of this path's counters on this thread. */
+  private readonly line: number;
+  private onDrained: (() => void) | undefined;
+  /** Where the layer above counts what it carries. */
+  statisticsRow = 0;
   private fabric!: FabricConnection;
   private readonly memory: RegisteredMemory[] = [];
   /** Where the last look-up in `memory` ended: neighbours mostly use the same range. */
@@ -46,15 +56,59 @@ export class ClientConnection implements FabricConnectionHandler {
   private closing = false;
   private broken = false;
 
-  /** @param path handle of the path in this process; `cid` number of this connection on it */
+  /**
+   * @param path handle of the path in this process; `slot` its number in the session
+   * @param cid number of this connection on it
+   */
   constructor(
     private readonly lane: ClientLane,
     readonly path: number,
+    slot: number,
     readonly cid: number,
   ) {
+    this.line = (lane.setup.countersAt + slot * PATH_COUNTER_BYTES) / 4;
+    lane.arena.u32[this.line + PATH_WORD.INFLIGHT] = 0;
     this.chunkHigh = new Uint32Array(lane.setup.permits);
     this.chunkLow = new Uint32Array(lane.setup.permits);
     this.chunkKey = new Uint32Array(lane.setup.permits);
+  }
+
+  /** Round trip of the path in microseconds; 0 while it is not known. */
+  get latencyUs(): number {
+    return this.lane.arena.u32[this.line + PATH_WORD.LATENCY_US]!;
+  }
+
+  /** It carries one more request. */
+  begin(): void {
+    this.inflight++;
+    this.lane.arena.u32[this.line + PATH_WORD.INFLIGHT]!++;
+  }
+
+  /** It carries one less. */
+  end(): void {
+    this.inflight--;
+    this.lane.arena.u32[this.line + PATH_WORD.INFLIGHT]!--;
+  }
+
+  /** A request of so many payload bytes has succeeded. */
+  count(isRead: number, lengthBytes: number): void {
+    const float = isRead === 0 ? PATH_FLOAT.TX : PATH_FLOAT.RX;
+    this.lane.arena.f64[this.line / 2 + float]! += lengthBytes;
+  }
+
+  /** Takes no more requests while there are other connections; `done` when it carries none. */
+  drain(done: () => void): void {
+    this.isDraining = true;
+    this.onDrained = done;
+    this.checkDrained();
+  }
+
+  /** Ends {@link drain} when there is nothing left to wait for. */
+  checkDrained(): void {
+    if (this.onDrained === undefined || this.inflight > 0) return;
+    const done = this.onDrained;
+    this.onDrained = undefined;
+    done();
   }
 
   /** Gives it the adopted fabric connection. */
@@ -95,6 +149,7 @@ export class ClientConnection implements FabricConnectionHandler {
       first += chunks;
     }
     this.isOpen = !this.broken && !this.closing;
+    if (this.isOpen) this.lane.onOpened();
   }
 
   /** Which registered range holds arena offset `at`. */
@@ -111,20 +166,24 @@ export class ClientConnection implements FabricConnectionHandler {
     throw new RangeError(`Arena offset ${at} is not registered for this path`);
   }
 
-  /** High word of the remote name of `at`. */
+  // Words of names and keys go on signed: a number from 2^31 on that is handed to a function which
+  // the compiler did not take in costs an allocation, and keys are random.
+
+  /** High word of the remote name of `at`, signed. */
   memoryHigh(index: number, at: number): number {
     const range = this.memory[index]!;
-    return range.address.high + Math.floor((range.address.low + (at - range.at)) / TWO_32);
+    return (range.address.high + Math.floor((range.address.low + (at - range.at)) / TWO_32)) | 0;
   }
 
-  /** Low word of the remote name of `at`. */
+  /** Low word of the remote name of `at`, signed. */
   memoryLow(index: number, at: number): number {
     const range = this.memory[index]!;
-    return (range.address.low + (at - range.at)) % TWO_32;
+    return (range.address.low + (at - range.at)) | 0;
   }
 
+  /** Its key, signed. */
   memoryKey(index: number): number {
-    return this.memory[index]!.rkey;
+    return this.memory[index]!.rkey | 0;
   }
 
   /** Writes two gathered ranges to `offset` of the permit's chunk, then the immediate. */
@@ -139,15 +198,15 @@ export class ClientConnection implements FabricConnectionHandler {
   ): void {
     const index = permit - this.lane.setup.firstPermit;
     const low = this.chunkLow[index]! + offset;
-    const carry = low >= TWO_32;
+    const high = this.chunkHigh[index]! + (low >= TWO_32 ? 1 : 0);
     this.fabric.writeImmediate(
       first,
       firstLength,
       second,
       secondLength,
-      this.chunkKey[index]!,
-      carry ? this.chunkHigh[index]! + 1 : this.chunkHigh[index]!,
-      carry ? low - TWO_32 : low,
+      this.chunkKey[index]! | 0,
+      high | 0,
+      low | 0,
       immediate,
     );
   }
@@ -170,7 +229,7 @@ export class ClientConnection implements FabricConnectionHandler {
   }
 
   onImmediate(immediate: number): void {
-    this.lane.arena.u32[this.lane.receivedIndex]!++;
+    this.lane.arena.u32[this.line + PATH_WORD.RECEIVED]!++;
     const type = immediateType(immediate);
     if (type === IMMEDIATE.IO_RESPONSE || type === IMMEDIATE.IO_RESPONSE_INVALIDATED) {
       const permit = responseBufferId(immediate);
@@ -183,18 +242,18 @@ export class ClientConnection implements FabricConnectionHandler {
       }
     } else if (type === IMMEDIATE.HEARTBEAT && this.cid === 0) {
       this.fabric.immediate(HEARTBEAT_ACK_IMMEDIATE);
-      this.lane.user.onHeartbeat(false);
+      this.lane.user.onHeartbeat(this, false);
     } else if (type === IMMEDIATE.HEARTBEAT_ACK && this.cid === 0) {
-      this.lane.user.onHeartbeat(true);
+      this.lane.user.onHeartbeat(this, true);
     } else {
       this.violate(`immediate of type ${type} on connection ${this.cid}`);
     }
   }
 
   onSend(at: number, length: number): void {
-    this.lane.arena.u32[this.lane.receivedIndex]!++;
+    this.lane.arena.u32[this.line + PATH_WORD.RECEIVED]!++;
     if (!this.newRkeys) {
-      if (this.cid === 0) this.lane.user.onMessage(at, length);
+      if (this.cid === 0) this.lane.user.onMessage(this, at, length);
       else this.violate(`message of ${length} bytes on connection ${this.cid}`);
       return;
     }

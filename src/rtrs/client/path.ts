@@ -1,37 +1,16 @@
 /**
  * A path of a client session: a synchronous state machine (rtrs-clt.c:203-290) that connects all
- * its connections, exchanges INFO, watches the heartbeat, and tears everything down together.
- * The session decides when it tries again.
+ * its connections, exchanges INFO, watches the heartbeat, tears everything down together, and tries
+ * again after a while.
  */
-import type {
-  ConnectAttempt,
-  ConnectionTicket,
-  FabricFailure,
-  MemoryAccess,
-  QueueLimits,
-  RegisteredMemory,
-} from "../../fabric/fabric.ts";
-import { describeErrno, ERRNO, SystemError } from "../../ffi/errno.ts";
-import type { Timer } from "../clock.ts";
-import {
-  type ConnectAccept,
-  decodeConnectAccept,
-  decodeConnectReject,
-  encodeConnectRequest,
-} from "../connect_codec.ts";
-import { NEW_RKEY_FLAG } from "../constants.ts";
-import { countdown } from "../countdown.ts";
+import type { ConnectionTicket, FabricFailure } from "../../fabric/fabric.ts";
+import { ERRNO } from "../../ffi/errno.ts";
 import { Heartbeat } from "../heartbeat.ts";
-import {
-  decodeInfoResponse,
-  encodeInfoRequest,
-  INFO_REQ,
-  infoResponseBytes,
-} from "../info_codec.ts";
-import { IO_QUEUE_SPARE, SERVICE_POSTS_MAX, SERVICE_QUEUE_LIMITS } from "../limits.ts";
-import { ClientConnection } from "./connection.ts";
+import { PATH_COUNTER_BYTES, PathCounters } from "../path_counters.ts";
+import { PathConnections } from "./path_connections.ts";
+import { PathFence } from "./path_fence.ts";
+import { PathRetry } from "./path_retry.ts";
 import type { ClientSession } from "./session.ts";
-import { receivedOnAll } from "./shape.ts";
 
 /** States by the kernel's names; DEAD has no meaning here, an object that is gone is gone. */
 export type ClientPathState =
@@ -49,31 +28,6 @@ export interface PathTarget {
   readonly port: number;
 }
 
-/** What a server says with each reject errno, in words a user can act on. */
-function explainReject(errno: number, sessname: string): string {
-  const hint = errno === ERRNO.EEXIST
-    ? "the server still holds a path between these addresses"
-    : errno === ERRNO.ECONNRESET
-    ? "the server still holds this path's last incarnation, or speaks another version"
-    : errno === ERRNO.ENXIO
-    ? "the server does not know the session"
-    : errno === ERRNO.ENOMEM
-    ? "the server has no memory for another session"
-    : "see the server's log";
-  return `the server refused session ${sessname}: ${describeErrno(errno)}: ${hint}`;
-}
-
-/**
- * A server has only one way to refuse a session's name: it disconnects (rtrs-srv.c:821-828).
- * Its user must hear of that.
- */
-function explainLostInfo(failure: FabricFailure, sessname: string): FabricFailure {
-  if (failure.errno !== ERRNO.ECONNRESET) return failure;
-  const hint = `when it was told the session's name, ${sessname}: another client may have a ` +
-    "session of this name there, or this client's last one has not ended yet; see its log";
-  return { errno: failure.errno, reason: `${failure.reason} ${hint}` };
-}
-
 /** See the head of this file. */
 export class ClientPath {
   state: ClientPathState = "CLOSED";
@@ -84,36 +38,55 @@ export class ClientPath {
   hcaPort = 0;
   /** Set by the last failure; cleared when connected. */
   lastFailure: FabricFailure | undefined;
+  /** Times that it came back. */
+  reconnects = 0;
   readonly heartbeat: Heartbeat;
+  readonly counters: PathCounters;
+  private readonly retry: PathRetry;
   private readonly uuid: Uint8Array;
   private reconCnt = 0;
-  private tickets: ConnectionTicket[] = [];
-  /** Lanes whose connection has been handed to a reactor. */
-  private attachedLanes = 0;
-  /** What is registered for each lane, main's first; empty while there is no connection. */
-  private lanesMemory: RegisteredMemory[][] = [];
+  private everConnected = false;
+  /** From the start of an attempt until they are closed. */
+  private connections: PathConnections | undefined;
   /** Who waits for the end of a tear-down. */
   private readonly whenDown: (() => void)[] = [];
-  private admin: ClientConnection | undefined;
-  private attempt: ConnectAttempt | undefined;
-  private setupTimer: Timer | undefined;
-  /** INFO_REQ was sent and not answered yet. */
-  private awaitsInfo = false;
-  private newRkeys = false;
+  /** While its requests end here: it will see to it that they end at the server. */
+  private fence: PathFence | undefined;
   /** Connections are being closed; {@link onDown} follows. */
   private tearing = false;
+  /** A user wants it down; it is not tried again. */
+  private isStopped = true;
+  /** It gave up after its last attempt. */
+  private hasGivenUp = false;
+  /** The next attempt follows without a delay. */
+  private skipsDelay = false;
+  /** Requests leave it, and it is closed when the last one has ended. */
+  private isDraining = false;
 
-  /** @param handle name of the path in this process */
+  /** @param handle name of the path in this process; `slot` its number in the session */
   constructor(
     private readonly session: ClientSession,
     readonly handle: number,
+    readonly slot: number,
     readonly target: PathTarget,
   ) {
-    this.uuid = session.environment.randomBytes(16);
+    const { environment } = session;
+    this.uuid = environment.randomBytes(16);
     this.destinationAddress = `${session.carrierPrefix}:${target.destination}`;
-    this.heartbeat = new Heartbeat(session.environment.clock, session.settings.heartbeat, {
-      received: () => receivedOnAll(session.environment.memory.arena, session.allotments),
-      sendHeartbeat: () => this.admin?.sendHeartbeat(),
+    this.counters = new PathCounters(
+      environment.memory.arena,
+      () => session.allotments.map(({ setup }) => setup.countersAt + slot * PATH_COUNTER_BYTES),
+    );
+    this.retry = new PathRetry(
+      environment.clock,
+      environment.randomBytes,
+      () => session.settings,
+      () => this.connect(),
+    );
+    this.heartbeat = new Heartbeat(environment.clock, () => session.settings.heartbeat, {
+      received: () => this.counters.received,
+      sendHeartbeat: () => this.connections?.admin?.sendHeartbeat(),
+      onLatency: (latencyMs) => this.counters.setLatency(Math.round(latencyMs * 1000)),
       onSilence: (silentMs) =>
         this.fail({
           errno: ERRNO.ETIMEDOUT,
@@ -122,143 +95,109 @@ export class ClientPath {
     });
   }
 
-  /** Starts an attempt; the session hears of its end by onPathConnected or onPathDown. */
-  connect(): void {
-    this.state = "CONNECTING";
-    this.reconCnt++;
-    const { clock } = this.session.environment;
-    const timeoutMs = this.session.settings.connectTimeoutMs;
-    this.setupTimer = clock.after(timeoutMs, () =>
-      this.fail({
-        errno: ERRNO.ETIMEDOUT,
-        reason: `${this.destinationAddress} did not complete the set-up in ${timeoutMs} ms`,
-      }));
-    this.connectNext();
+  /** The server has its first connection, and the session. */
+  get isReached(): boolean {
+    return this.connections?.isReached === true && !this.tearing;
   }
 
-  /** Stops connecting or drops the path: `done` when nothing is left of its connections. */
+  /** Its connections are being closed. */
+  get isTearing(): boolean {
+    return this.tearing;
+  }
+
+  /** Calls `done` when they are; while {@link isTearing}. */
+  onceDown(done: () => void): void {
+    this.whenDown.push(done);
+  }
+
+  /** It is connected, and about to be closed. */
+  get isLeaving(): boolean {
+    return this.isDraining;
+  }
+
+  /** When the next attempt is due, by the clock; undefined when none is. */
+  get nextTryAt(): number | undefined {
+    return this.retry.dueAt;
+  }
+
+  /** Starts an attempt, or waits for its turn; the session hears of how it ends. */
+  connect(): void {
+    this.state = "CONNECTING";
+    this.isStopped = false;
+    this.hasGivenUp = false;
+    this.session.firstTurn.request(this);
+  }
+
+  /** Its turn has come. @param firstConn the server may make the session */
+  dial(firstConn: boolean): void {
+    this.reconCnt++;
+    const { uuid: pathUuid, reconCnt } = this;
+    this.connections = new PathConnections(this.session, this, { pathUuid, reconCnt, firstConn });
+    this.connections.connect();
+  }
+
+  /** Other paths have waited for long enough. */
+  onTurnOver(turnMs: number): void {
+    const reason = `${this.destinationAddress} did not answer in ${turnMs} ms; it is the turn of ` +
+      "another path";
+    this.fail({ errno: ERRNO.ETIMEDOUT, reason });
+  }
+
+  /**
+   * Stops connecting or drops the path, and leaves it so until {@link reconnect}. While there is
+   * another path its requests end before, and new ones go there.
+   * @param done called when nothing is left of its connections
+   */
   disconnect(done: () => void): void {
+    this.isStopped = true;
+    this.retry.cancel();
     const isIdle = !this.tearing && this.state !== "CONNECTING" && this.state !== "CONNECTED";
     if (isIdle) {
       this.state = "CLOSED";
       return done();
     }
-    this.session.onceDown(this, done);
-    this.tearDown("CLOSING");
+    this.whenDown.push(done);
+    this.leave(() => this.tearDown("CLOSING"));
   }
 
-  private connectNext(): void {
-    const { settings, fabric, sessionUuid } = this.session;
-    const privateData = encodeConnectRequest({
-      cid: this.tickets.length,
-      cidNum: this.session.laneControls.length + 1,
-      reconCnt: this.reconCnt,
-      pathUuid: this.uuid,
-      sessionUuid,
-      firstConn: true,
-    });
-    this.attempt = fabric.connect(
-      {
-        ...this.target,
-        privateData,
-        limits: this.queueLimits(),
-        timeoutMs: settings.connectTimeoutMs,
-      },
-      (outcome) => {
-        this.attempt = undefined;
-        if (outcome.kind === "failed") return this.fail(outcome.failure);
-        if (outcome.kind === "rejected") {
-          const errno = decodeConnectReject(outcome.privateData);
-          return this.fail({ errno, reason: explainReject(errno, this.session.sessname) });
-        }
-        this.tickets.push(outcome.ticket);
-        const accept = decodeConnectAccept(outcome.privateData);
-        if (typeof accept === "string") {
-          return this.fail({
-            errno: ERRNO.ECONNRESET,
-            reason: `${this.destinationAddress}: ${accept}`,
-          });
-        }
-        this.onEstablished(accept);
-      },
-    );
-  }
-
-  /** Sizes of the next connection's queue; those of the lanes are known once the first is up. */
-  private queueLimits(): QueueLimits {
-    const lane = this.session.allotments[this.tickets.length];
-    if (this.tickets.length === 0 || lane === undefined) return SERVICE_QUEUE_LIMITS;
-    const { permits } = lane.setup;
-    // An answer may come with an invalidation before it.
-    return { sendsMax: permits + IO_QUEUE_SPARE, receivesMax: 2 * permits + IO_QUEUE_SPARE };
-  }
-
-  private onEstablished(accept: ConnectAccept): void {
-    if (this.tickets.length > 1) return this.afterConnection();
-    const ticket = this.tickets[0]!;
-    this.sourceAddress = ticket.localAddress;
-    this.hcaName = ticket.hcaName;
-    this.hcaPort = ticket.hcaPort;
-    this.destinationAddress = ticket.remoteAddress;
-    this.newRkeys = (accept.flags & NEW_RKEY_FLAG) !== 0;
-    this.session.prepare(accept, (failure) => {
-      // The attempt may have ended meanwhile, and another one begun.
-      if (this.state !== "CONNECTING" || this.tickets[0] !== ticket) return;
-      if (failure !== undefined) return this.fail(failure);
-      this.adoptAdmin(ticket, accept.queueDepth);
-      this.afterConnection();
-    });
-  }
-
-  private adoptAdmin(ticket: ConnectionTicket, queueDepth: number): void {
-    const connection = new ClientConnection(this.session.adminLane!, this.handle, 0);
-    const limits = {
-      postsMax: SERVICE_POSTS_MAX,
-      receiveBytesMax: infoResponseBytes(queueDepth),
-    };
-    connection.bind(this.session.environment.adopter.adopt(ticket, limits, connection));
-    this.session.adminLane!.attach(connection);
-    this.admin = connection;
-  }
-
-  private afterConnection(): void {
-    if (this.tickets.length <= this.session.laneControls.length) return this.connectNext();
-    const { environment, sessname, adminLane } = this.session;
-    const failure = this.registerLanes();
-    if (failure !== undefined) return this.fail(failure);
-    for (const memory of this.lanesMemory[0]!) this.admin!.expose(memory);
-    // The first header slot: no request is built there before INFO_RSP has come.
-    const at = adminLane!.setup.headersAt;
-    const bytes = environment.memory.arena.u8.subarray(at, at + INFO_REQ.BYTES);
-    encodeInfoRequest(bytes.fill(0), sessname);
-    this.admin!.sendMessage(at, INFO_REQ.BYTES);
-    this.awaitsInfo = true;
-  }
-
-  /** Registers what the lanes use, and what exposures have added. */
-  private registerLanes(): FabricFailure | undefined {
-    const { allotments, buffers } = this.session;
-    this.lanesMemory = allotments.map(() => []);
-    try {
-      allotments.forEach((lane, i) => {
-        const { buffersAt, headersAt } = lane.setup;
-        this.register(i, buffersAt, lane.buffersLength, "remote");
-        this.register(i, headersAt, lane.headersLength, "local");
-      });
-      for (const range of buffers.values()) {
-        this.register(range.lane + 1, range.at, range.length, "remote");
-      }
-    } catch (error) {
-      if (error instanceof SystemError) return { errno: error.errno, reason: error.message };
-      throw error;
+  /** Connects now: a path that is up is dropped first. False while a connect is under way. */
+  reconnect(): boolean {
+    if (this.state === "CONNECTING" || this.state === "CLOSING" || this.isDraining) return false;
+    this.retry.reset();
+    if (this.state === "CONNECTED") {
+      this.skipsDelay = true;
+      const reason = "a reconnect was asked for";
+      this.leave(() => this.fail({ errno: ERRNO.ECONNABORTED, reason }));
+    } else if (this.retry.dueAt !== undefined) {
+      this.retry.now();
+    } else if (this.tearing) {
+      // The next attempt follows at once.
+      this.skipsDelay = true;
+    } else {
+      this.connect();
     }
-    return undefined;
+    return true;
   }
 
-  private register(lane: number, at: number, length: number, access: MemoryAccess) {
-    const memory = this.session.fabric.register(this.tickets[0]!, at, length, access);
-    this.lanesMemory[lane]!.push(memory);
-    return memory;
+  /** Tries now instead of when the back-off says; does nothing while no attempt is due. */
+  retryNow(): void {
+    this.retry.now();
+  }
+
+  /** The number of attempts has changed: it goes on if it has given up and may try again. */
+  reconsider(): void {
+    if (this.hasGivenUp && this.retry.isAllowed) this.connect();
+  }
+
+  /** Has `drop` happen once requests have left the path, or at once when there is no other. */
+  private leave(drop: () => void): void {
+    const isLeft = this.state !== "CONNECTED" || this.isDraining;
+    if (isLeft || !this.session.hasOther(this)) return drop();
+    this.isDraining = true;
+    this.connections!.drain(() => {
+      // It may have broken meanwhile.
+      if (this.isDraining) drop();
+    });
   }
 
   /**
@@ -266,60 +205,37 @@ export class ClientPath {
    * @throws SystemError when it cannot be registered
    */
   addBuffers(lane: number, at: number, length: number): void {
-    if (this.lanesMemory.length === 0 || this.tearing) return;
-    const memory = this.register(lane + 1, at, length, "remote");
-    if (lane >= this.attachedLanes) return;
-    this.session.laneControls[lane]!.exposeClient(this.session.handle, this.handle, memory);
+    if (!this.tearing) this.connections?.lanes.addBuffers(lane, at, length);
   }
 
   /** Takes back {@link addBuffers}; `done` when no device refers to the range any more. */
   removeBuffers(lane: number, at: number, done: () => void): void {
-    const ranges = this.lanesMemory[lane + 1] ?? [];
-    const index = ranges.findIndex((memory) => memory.at === at);
-    if (index < 0) return done();
-    if (this.tearing) {
-      this.whenDown.push(done);
-      return;
-    }
-    const [memory] = ranges.splice(index, 1);
-    const { session } = this;
-    const concealed = () => {
-      session.fabric.unregister(memory!);
-      done();
-    };
-    if (lane >= this.attachedLanes) return concealed();
-    session.laneControls[lane]!.concealClient(session.handle, this.handle, memory!, concealed);
+    const lanes = this.connections?.lanes;
+    if (lanes?.hasBuffers(lane, at) !== true) return done();
+    if (this.tearing) this.whenDown.push(done);
+    else lanes.removeBuffers(lane, at, done);
   }
 
   /** INFO_RSP arrived on the service connection. */
   onInfo(bytes: Uint8Array): void {
-    if (!this.awaitsInfo) {
-      return this.fail({ errno: ERRNO.EPROTO, reason: "a message that nobody asked for" });
-    }
-    this.awaitsInfo = false;
-    const { queueDepth, chunkBytes } = this.session.adminLane!.setup;
-    const regions = decodeInfoResponse(bytes, queueDepth, chunkBytes);
-    if (typeof regions === "string") {
-      const reason = `${this.destinationAddress}: bad INFO_RSP: ${regions}`;
-      return this.fail({ errno: ERRNO.EINVAL, reason });
-    }
-    const newRkeys = this.newRkeys;
-    this.admin!.open({ regions, memory: this.lanesMemory[0]!, newRkeys });
-    const attached = countdown(this.session.laneControls.length, () => this.onAttached());
-    this.session.laneControls.forEach((lane, i) => {
-      // A copy: ranges added later are exposed by messages of their own.
-      const memory = { regions, memory: [...this.lanesMemory[i + 1]!], newRkeys };
-      const { handle } = this.session;
-      this.attachedLanes++;
-      lane.attachClient(handle, this.handle, i + 1, this.tickets[i + 1]!, memory, attached);
-    });
+    this.connections?.onInfo(bytes);
   }
 
-  private onAttached(): void {
-    if (this.state !== "CONNECTING") return;
-    this.setupTimer?.cancel();
+  /** The server has taken the first connection. */
+  onReached({ localAddress, remoteAddress, hcaName, hcaPort }: ConnectionTicket): void {
+    this.sourceAddress = localAddress;
+    this.destinationAddress = remoteAddress;
+    this.hcaName = hcaName;
+    this.hcaPort = hcaPort;
+  }
+
+  /** All connections are made, and the lanes have them. */
+  onReady(): void {
     this.state = "CONNECTED";
     this.lastFailure = undefined;
+    this.retry.reset();
+    if (this.everConnected) this.reconnects++;
+    this.everConnected = true;
     this.heartbeat.start();
     this.session.onPathConnected(this);
   }
@@ -327,47 +243,53 @@ export class ClientPath {
   /** Something went wrong: everything of the path is torn down, then the session is told. */
   fail(failure: FabricFailure): void {
     if (this.state !== "CONNECTING" && this.state !== "CONNECTED") return;
-    this.lastFailure = this.awaitsInfo ? explainLostInfo(failure, this.session.sessname) : failure;
-    this.tearDown(this.state === "CONNECTED" ? "RECONNECTING" : "CONNECTING_ERR");
+    this.lastFailure = this.connections?.explain(failure) ?? failure;
+    if (this.isStopped) this.tearDown("CLOSING");
+    else this.tearDown(this.state === "CONNECTED" ? "RECONNECTING" : "CONNECTING_ERR");
   }
 
   private tearDown(state: "RECONNECTING" | "CONNECTING_ERR" | "CLOSING"): void {
+    const { connections, session } = this;
     const wasConnected = this.state === "CONNECTED";
     this.state = state;
-    this.awaitsInfo = false;
-    this.heartbeat.stop();
-    this.setupTimer?.cancel();
-    this.attempt?.cancel();
-    this.attempt = undefined;
-    if (wasConnected) this.session.onPathLost(this);
     // A tear-down under way goes on; only what follows it is different now.
     if (this.tearing) return;
+    if (connections?.hasCarried === true) this.fence = session.fence(this.makeFence());
+    this.isDraining = false;
+    this.heartbeat.stop();
+    connections?.stop();
+    if (wasConnected) session.onPathLost(this);
     this.tearing = true;
-    const { admin, attachedLanes, session } = this;
-    const down = countdown(attachedLanes + 1, () => this.onDown());
-    const unadopted = this.tickets.splice(admin === undefined ? 0 : attachedLanes + 1);
-    for (const ticket of unadopted) {
-      session.environment.adopter.discard(ticket);
-      session.fabric.release(ticket);
-    }
-    for (const lane of session.laneControls.slice(0, attachedLanes)) {
-      lane.detachClient(session.handle, this.handle, down);
-    }
-    if (admin === undefined) return down();
-    session.onceClosed(admin, down);
-    admin.close();
+    session.firstTurn.leave(this);
+    if (connections === undefined) this.onDown();
+    else connections.close(() => this.onDown());
   }
 
   private onDown(): void {
-    const { fabric } = this.session;
-    for (const memory of this.lanesMemory.flat()) fabric.unregister(memory);
-    for (const ticket of this.tickets) fabric.release(ticket);
-    this.tickets = [];
-    this.lanesMemory = [];
-    this.admin = undefined;
-    this.attachedLanes = 0;
+    const { session } = this;
+    this.connections = undefined;
     this.tearing = false;
+    const isWanted = !this.isStopped;
+    this.state = isWanted ? "RECONNECTING" : "CLOSED";
+    this.fence?.arm();
+    this.fence = undefined;
     for (const callback of this.whenDown.splice(0)) callback();
-    this.session.onPathDown(this);
+    if (!isWanted || this.state !== "RECONNECTING") return;
+    if (this.skipsDelay) {
+      this.skipsDelay = false;
+      return this.connect();
+    }
+    this.retry.schedule();
+    if (this.retry.dueAt === undefined) {
+      this.state = "CLOSED";
+      this.hasGivenUp = true;
+    }
+    session.onPathFailed(this);
+  }
+
+  private makeFence(): PathFence {
+    const { session, handle, uuid } = this;
+    const reached = () => session.onPathEnded(handle);
+    return new PathFence(session, handle, uuid, this.reconCnt + 1, reached);
   }
 }

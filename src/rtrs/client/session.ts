@@ -1,20 +1,26 @@
 /**
- * A client session, the control half: its path, its admin lane on main, the split of buffer ids
- * between reactors, reconnecting with back-off. Synchronous, driven by callbacks and a clock.
+ * A client session, the control half: its paths, its lanes, fail-over between paths. Synchronous,
+ * driven by callbacks and a clock.
  */
 import type { Fabric, FabricAdopter, FabricFailure } from "../../fabric/fabric.ts";
 import { ERRNO } from "../../ffi/errno.ts";
 import type { ArenaAllocator } from "../../ring/arena.ts";
-import type { Clock, Timer } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import type { ConnectAccept } from "../connect_codec.ts";
 import { countdown } from "../countdown.ts";
-import { backoffMs } from "./backoff.ts";
 import type { HeartbeatSettings } from "../heartbeat.ts";
 import type { LaneControl } from "../lane_control.ts";
-import { ClientLane, type ClientLaneUser } from "./lane.ts";
+import { PATHS_MAX } from "../limits.ts";
 import type { ClientConnection } from "./connection.ts";
+import { FirstTurn } from "./first_turn.ts";
+import type { ClientLane, ClientLaneUser } from "./lane.ts";
 import { ClientPath, type PathTarget } from "./path.ts";
-import { allotLanes, type LaneAllotment, shapeProblem } from "./shape.ts";
+import type { PathFence } from "./path_fence.ts";
+import type { RetrySettings } from "./path_retry.ts";
+import type { MpathPolicy } from "./policy.ts";
+import { SessionBuffers } from "./session_buffers.ts";
+import { SessionLanes, type ShapeReady } from "./session_lanes.ts";
+import type { LaneAllotment } from "./shape.ts";
 
 /** What the program gives every session. */
 export interface ClientEnvironment {
@@ -28,290 +34,325 @@ export interface ClientEnvironment {
 }
 
 /** Settings from the config. */
-export interface ClientSessionSettings {
+export interface ClientSessionSettings extends RetrySettings {
   readonly heartbeat: HeartbeatSettings;
   readonly connectTimeoutMs: number;
-  readonly reconnectDelayMs: number;
-  readonly reconnectDelayMaxMs: number;
-  /** -1 = for ever. */
-  readonly maxReconnectAttempts: number;
+  readonly policy: MpathPolicy;
 }
 
 /** The layer above: RNBD. */
 export interface ClientSessionUser {
-  /** The first path is up; requests can be sent. */
+  /** There is a path; requests can be sent. */
   onConnected(): void;
   /** No path is left; requests fail. */
   onDisconnected(failure: FabricFailure): void;
-  /** An attempt failed; the next one follows after `nextTryMs`, undefined = none. */
+  /**
+   * No path could be connected; the next attempt follows after `nextTryMs`, undefined = none. Not
+   * told while another path is still being connected.
+   */
   onAttemptFailed(failure: FabricFailure, nextTryMs: number | undefined): void;
+  /** A path was connected or lost; the session may have others. */
+  onPath(path: ClientPath): void;
   /** The answer to an admin request. */
   onAdminResponse(permit: number, errno: number): void;
-}
-
-/** A range of memory that an exposure lets a lane use for requests besides its own buffers. */
-export interface LaneBuffers {
-  /** Reactor. */
-  readonly lane: number;
-  /** Arena offset and length, bytes. */
-  readonly at: number;
-  readonly length: number;
 }
 
 /** See the head of this file. */
 export class ClientSession implements ClientLaneUser {
   readonly handle: number;
   readonly sessionUuid: Uint8Array;
-  readonly path: ClientPath;
-  adminLane: ClientLane | undefined;
-  allotments: LaneAllotment[] = [];
-  /** By their arena offset. */
-  readonly buffers = new Map<number, LaneBuffers>();
-  /** Times that the path came back. */
-  reconnects = 0;
-  /** When the next attempt is due, by the clock; undefined when none is. */
-  nextTryAt: number | undefined;
-  private shape: ConnectAccept | undefined;
-  private failures = 0;
-  private retryTimer: Timer | undefined;
-  /** The next attempt follows without a delay. */
-  private skipsDelay = false;
-  private everConnected = false;
-  /** Calls of {@link prepare}, so that one that waits knows when it has been overtaken. */
-  private preparations = 0;
-  /** While the reactors let go of the lanes: what follows. */
-  private destroying: (() => void)[] | undefined;
-  private closed = false;
-  private downCallbacks: (() => void)[] = [];
+  readonly paths: ClientPath[] = [];
+  readonly firstTurn: FirstTurn;
+  readonly buffers = new SessionBuffers(() => this.paths);
+  settings: ClientSessionSettings;
+  private readonly lanes: SessionLanes;
+  /** Paths that are down here and perhaps not at the server, by their handle. */
+  private readonly fences = new Map<number, PathFence>();
+  /** Requests can be sent: a path is connected, and of those that are not nothing is left. */
+  private isUp = false;
+  private pathsMade = 0;
+  private isStarted = false;
+  private isClosed = false;
   private readonly closedCallbacks = new Map<ClientConnection, () => void>();
 
   /**
    * @param laneControls the reactors, in order: reactor i carries connection i + 1
    * @param carrierPrefix `tcp`, `ip`, … as addresses are printed
+   * @param targets of its paths: one at least
    */
   constructor(
     readonly sessname: string,
     readonly environment: ClientEnvironment,
     readonly fabric: Fabric,
     readonly carrierPrefix: string,
-    target: PathTarget,
-    readonly settings: ClientSessionSettings,
+    targets: readonly PathTarget[],
+    settings: ClientSessionSettings,
     readonly laneControls: readonly LaneControl[],
     private readonly user: ClientSessionUser,
   ) {
+    this.settings = settings;
     this.handle = environment.nextHandle();
     this.sessionUuid = environment.randomBytes(16);
-    this.path = new ClientPath(this, environment.nextHandle(), target);
+    this.firstTurn = new FirstTurn(
+      environment.clock,
+      (path) => this.paths.some((other) => other !== path && other.isReached),
+    );
+    this.lanes = new SessionLanes(
+      this.handle,
+      environment.memory,
+      laneControls,
+      () => this.settings.policy,
+      this,
+      () => {
+        for (const path of this.paths) path.counters.keepTotals();
+      },
+    );
+    for (const target of targets) this.addPath(target);
   }
 
+  /** Requests can be sent. */
   get isConnected(): boolean {
-    return this.path.state === "CONNECTED";
+    return this.isUp;
+  }
+
+  /**
+   * The server may have kept the session, with its devices, though all paths were down here: when
+   * one came back before the server had ended the others.
+   */
+  get mayOutliveOutage(): boolean {
+    return this.pathsMade > 1;
   }
 
   /** What the server offered; undefined before the first connection. */
   get offer(): ConnectAccept | undefined {
-    return this.shape;
+    return this.lanes.offer;
+  }
+
+  get adminLane(): ClientLane | undefined {
+    return this.lanes.admin;
+  }
+
+  get allotments(): readonly LaneAllotment[] {
+    return this.lanes.allotments;
+  }
+
+  /** Times that paths came back. */
+  get reconnects(): number {
+    return this.paths.reduce((sum, path) => sum + path.reconnects, 0);
+  }
+
+  /** When the next attempt of a path is due, by the clock; undefined when none is. */
+  get nextTryAt(): number | undefined {
+    const dues = this.paths.flatMap(({ nextTryAt }) => nextTryAt === undefined ? [] : [nextTryAt]);
+    return dues.length === 0 ? undefined : Math.min(...dues);
   }
 
   /**
-   * Lets requests of reactor `lane` use an arena range as data buffer, now and after every
-   * reconnect.
-   * @throws SystemError when the device does not take it; nothing is added then
+   * Adds a path; it is connected at once if the session was started.
+   * @throws RangeError when there are too many, or one to the same place
    */
-  addBuffers(lane: number, at: number, length: number): void {
-    this.path.addBuffers(lane, at, length);
-    this.buffers.set(at, { lane, at, length });
+  addPath(target: PathTarget): ClientPath {
+    const isTaken = this.paths.some(({ target: { source, destination, port } }) =>
+      source === target.source && destination === target.destination && port === target.port
+    );
+    const name = target.source === undefined
+      ? target.destination
+      : `${target.source},${target.destination}`;
+    if (isTaken) throw new RangeError(`Session ${this.sessname} has a path ${name} already`);
+    const used = new Set(this.paths.map((path) => path.slot));
+    let slot = 0;
+    while (used.has(slot)) slot++;
+    if (slot >= PATHS_MAX) {
+      throw new RangeError(`Session ${this.sessname} has ${PATHS_MAX} paths; more are impossible`);
+    }
+    const path = new ClientPath(this, this.environment.nextHandle(), slot, target);
+    path.counters.keepTotals();
+    this.pathsMade++;
+    this.paths.push(path);
+    if (this.isStarted) path.connect();
+    return path;
   }
 
-  /** Undoes {@link addBuffers}; `done` when the range may be used for something else. */
-  removeBuffers(at: number, done: () => void): void {
-    const range = this.buffers.get(at);
-    if (range === undefined) return done();
-    this.buffers.delete(at);
-    this.path.removeBuffers(range.lane, at, done);
+  /**
+   * Removes a path: its requests end or go to another one, then it is closed.
+   * @param done called when nothing is left of it
+   * @returns why not: a session keeps its last path, and the only one that is connected
+   */
+  removePath(path: ClientPath, done: () => void): FabricFailure | undefined {
+    const others = this.paths.filter((other) => other !== path);
+    if (others.length === 0) {
+      const reason = `it is the only path of session ${this.sessname}`;
+      return { errno: ERRNO.EINVAL, reason };
+    }
+    const isNeeded = path.state === "CONNECTED" && !this.hasOther(path);
+    if (isNeeded) {
+      const reason = `it is the only path of session ${this.sessname} that is connected`;
+      return { errno: ERRNO.EBUSY, reason };
+    }
+    path.disconnect(() => {
+      const at = this.paths.indexOf(path);
+      if (at >= 0) this.paths.splice(at, 1);
+      done();
+    });
+    return undefined;
+  }
+
+  /** Another path is connected and stays so. */
+  hasOther(path: ClientPath): boolean {
+    return !this.isClosed &&
+      this.paths.some((other) => other !== path && other.state === "CONNECTED" && !other.isLeaving);
+  }
+
+  /** Changes settings while the session is there. */
+  update(settings: ClientSessionSettings): void {
+    const isOtherPolicy = settings.policy !== this.settings.policy;
+    this.settings = settings;
+    if (isOtherPolicy) this.lanes.updatePolicy();
+    for (const path of this.paths) path.reconsider();
   }
 
   /** Starts connecting; goes on by itself until {@link close}. */
   start(): void {
-    this.path.connect();
+    this.isStarted = true;
+    for (const path of [...this.paths]) path.connect();
   }
 
-  /** Tries now instead of when the back-off says; does nothing while connected or connecting. */
+  /** Tries now instead of when the back-off says, on all paths. */
   retryNow(): void {
-    if (this.retryTimer === undefined) return;
-    this.retryTimer.cancel();
-    this.retry();
+    for (const path of [...this.paths]) path.retryNow();
   }
 
-  /**
-   * Drops the connection, or gives up making it, and leaves it so until {@link reconnect}.
-   * @param done called when the path is down
-   */
-  disconnect(done: () => void): void {
-    this.retryTimer?.cancel();
-    this.retryTimer = undefined;
-    this.nextTryAt = undefined;
-    this.path.disconnect(done);
+  /** Connects now every path that is not connected, whatever has ended it. */
+  reconnect(): void {
+    if (this.isClosed) return;
+    for (const path of [...this.paths]) if (path.state !== "CONNECTED") path.reconnect();
   }
 
-  /** Connects now: a path that is up is dropped first. False while a connect is under way. */
-  reconnect(): boolean {
-    const { state } = this.path;
-    if (this.closed || state === "CONNECTING" || state === "CLOSING") return false;
-    this.failures = 0;
-    if (state === "CONNECTED") {
-      this.skipsDelay = true;
-      this.path.fail({ errno: ERRNO.ECONNABORTED, reason: "a reconnect was asked for" });
-    } else if (this.retryTimer !== undefined) {
-      this.retryNow();
-    } else if (state === "CLOSED") {
-      this.path.connect();
-    } else {
-      // Its tear-down is under way; the next attempt follows at once.
-      this.skipsDelay = true;
-    }
-    return true;
+  /** Drops all paths; each is tried again. */
+  fail(failure: FabricFailure): void {
+    for (const path of [...this.paths]) path.fail(failure);
   }
 
   /** Disconnects and frees everything; `done` at the end. The user has closed its devices. */
   close(done: () => void): void {
-    this.closed = true;
-    this.retryTimer?.cancel();
-    this.nextTryAt = undefined;
-    this.path.disconnect(() => this.destroyLanes(done));
+    this.isClosed = true;
+    for (const fence of this.fences.values()) fence.cancel();
+    this.fences.clear();
+    const closed = countdown(this.paths.length, () => this.lanes.close(done));
+    for (const path of [...this.paths]) path.disconnect(closed);
   }
+
+  // What paths tell.
 
   /**
-   * The server offered its shape: makes lanes for it, or anew when it differs from the last.
-   * @param ready gets the reason when the offer cannot be used; not called when a later call or
-   *   {@link close} came in between
+   * The server has taken a path's first connection.
+   * @param isCurrent whether the path still wants to know
    */
-  prepare(offer: ConnectAccept, ready: (failure: FabricFailure | undefined) => void): void {
-    const problem = shapeProblem(offer, this.laneControls.length);
-    if (problem !== undefined) return ready({ errno: ERRNO.EPROTO, reason: problem });
-    const same = this.shape !== undefined && this.shape.queueDepth === offer.queueDepth &&
-      this.shape.maxIoBytes === offer.maxIoBytes &&
-      this.shape.maxHeaderBytes === offer.maxHeaderBytes;
-    const preparation = ++this.preparations;
-    if (same && this.adminLane !== undefined) return ready(undefined);
-    this.destroyLanes(() => {
-      if (this.closed || preparation !== this.preparations) return;
-      ready(this.createLanes(offer));
+  onPathReached(
+    path: ClientPath,
+    offer: ConnectAccept,
+    isCurrent: () => boolean,
+    ready: ShapeReady,
+  ): void {
+    // Its last incarnation was gone, or the server would not have taken it.
+    this.fences.get(path.handle)?.end();
+    this.firstTurn.onReached(path);
+    if (!this.lanes.mustChange(offer)) return this.prepare(path, offer, ready);
+    // Paths that are on their way down still have the lanes' memory registered.
+    const leaving = this.paths.filter((other) => other.isTearing);
+    const left = countdown(leaving.length, () => {
+      if (isCurrent()) this.prepare(path, offer, ready);
     });
+    for (const other of leaving) other.onceDown(left);
   }
 
-  private createLanes(offer: ConnectAccept): FabricFailure | undefined {
-    const { memory } = this.environment;
-    try {
-      this.allotments = allotLanes(memory, this.handle, offer, this.laneControls.length);
-    } catch (error) {
-      if (error instanceof RangeError) return { errno: ERRNO.ENOMEM, reason: error.message };
-      throw error;
+  private prepare(path: ClientPath, offer: ConnectAccept, ready: ShapeReady): void {
+    const isShared = this.paths.some((other) => other !== path && other.isReached);
+    this.lanes.prepare(offer, isShared, ready);
+  }
+
+  onPathConnected(path: ClientPath): void {
+    for (const fence of this.fences.values()) fence.start();
+    this.checkUp();
+    this.user.onPath(path);
+  }
+
+  private checkUp(): void {
+    const hasPath = this.paths.some((path) => path.state === "CONNECTED");
+    if (this.isUp || !hasPath || this.fences.size > 0) return;
+    this.isUp = true;
+    this.lanes.setUp(true);
+    this.user.onConnected();
+  }
+
+  onPathLost(path: ClientPath): void {
+    const isLast = !this.paths.some((other) => other.state === "CONNECTED");
+    if (this.isUp && isLast) {
+      this.isUp = false;
+      this.lanes.setUp(false);
+      this.user.onDisconnected(path.lastFailure ?? { errno: 0, reason: "disconnected on request" });
     }
-    this.shape = offer;
-    this.adminLane = new ClientLane(memory.arena, this.allotments[0]!.setup, this);
-    this.laneControls.forEach((lane, i) => lane.createClient(this.allotments[i + 1]!.setup));
-    return undefined;
+    this.user.onPath(path);
   }
 
-  private destroyLanes(done: () => void): void {
-    if (this.destroying !== undefined) {
-      this.destroying.push(done);
-      return;
-    }
-    if (this.adminLane === undefined) return done();
-    this.adminLane = undefined;
-    const callbacks = [done];
-    this.destroying = callbacks;
-    const destroyed = countdown(this.laneControls.length, () => {
-      for (const lane of this.allotments) this.environment.memory.release(lane.at);
-      this.allotments = [];
-      this.destroying = undefined;
-      for (const callback of callbacks) callback();
-    });
-    for (const lane of this.laneControls) lane.destroyClient(this.handle, destroyed);
+  /** A path is down that was not asked to be; it is tried again, or not any more. */
+  onPathFailed(path: ClientPath): void {
+    const isHopeful = this.paths.some(({ state }) =>
+      state === "CONNECTING" || state === "CONNECTED"
+    );
+    if (isHopeful) return;
+    const { nextTryAt } = this;
+    const nextTryMs = nextTryAt === undefined
+      ? undefined
+      : nextTryAt - this.environment.clock.now();
+    this.user.onAttemptFailed(path.lastFailure!, nextTryMs);
   }
 
-  /** Calls `done` when the path is down for good. */
-  onceDown(_path: ClientPath, done: () => void): void {
-    this.downCallbacks.push(done);
+  /** A path goes down: what was sent on it may still be under way when it is. */
+  fence(fence: PathFence): PathFence {
+    if (!this.isClosed) this.fences.set(fence.path, fence);
+    else fence.cancel();
+    return fence;
   }
+
+  /** Nothing that was sent on a path can take effect at the server any more. */
+  onPathEnded(path: number): void {
+    this.fences.delete(path);
+    this.lanes.onPathEnded(path);
+    this.checkUp();
+  }
+
+  // What connections tell.
 
   /** Calls `done` when the service connection is closed. */
   onceClosed(connection: ClientConnection, done: () => void): void {
     this.closedCallbacks.set(connection, done);
   }
 
-  onPathConnected(_path: ClientPath): void {
-    this.failures = 0;
-    this.nextTryAt = undefined;
-    if (this.everConnected) this.reconnects++;
-    this.everConnected = true;
-    this.user.onConnected();
-  }
-
-  onPathLost(path: ClientPath): void {
-    this.user.onDisconnected(path.lastFailure ?? { errno: 0, reason: "disconnected on request" });
-  }
-
-  onPathDown(path: ClientPath): void {
-    if (this.closed || path.state === "CLOSING") {
-      path.state = "CLOSED";
-      const callbacks = this.downCallbacks;
-      this.downCallbacks = [];
-      for (const callback of callbacks) callback();
-      return;
-    }
-    path.state = "RECONNECTING";
-    if (this.skipsDelay) {
-      this.skipsDelay = false;
-      return this.path.connect();
-    }
-    this.scheduleRetry(path.lastFailure!);
-  }
-
-  private scheduleRetry(failure: FabricFailure): void {
-    const { settings, environment } = this;
-    this.failures++;
-    const isLast = settings.maxReconnectAttempts >= 0 &&
-      this.failures > settings.maxReconnectAttempts;
-    if (isLast) {
-      this.path.state = "CLOSED";
-      this.nextTryAt = undefined;
-      return this.user.onAttemptFailed(failure, undefined);
-    }
-    const jitter = 0.75 + environment.randomBytes(1)[0]! / 1024;
-    const delayMs = backoffMs(settings, this.failures) * jitter;
-    this.nextTryAt = environment.clock.now() + delayMs;
-    this.retryTimer = environment.clock.after(delayMs, () => this.retry());
-    this.user.onAttemptFailed(failure, delayMs);
-  }
-
-  private retry(): void {
-    this.retryTimer = undefined;
-    this.nextTryAt = undefined;
-    if (!this.closed) this.path.connect();
+  private pathOf(handle: number): ClientPath | undefined {
+    return this.paths.find((path) => path.handle === handle);
   }
 
   /** A reactor reports that its connection broke. */
   onLaneBroken(path: number, failure: FabricFailure): void {
-    if (path === this.path.handle) this.path.fail(failure);
+    this.pathOf(path)?.fail(failure);
   }
 
   onResponse(permit: number, errno: number): void {
     this.user.onAdminResponse(permit, errno);
   }
 
-  onHeartbeat(isAck: boolean): void {
-    if (isAck) this.path.heartbeat.onAck();
+  onHeartbeat(connection: ClientConnection, isAck: boolean): void {
+    if (isAck) this.pathOf(connection.path)?.heartbeat.onAck();
   }
 
-  onMessage(at: number, length: number): void {
-    this.path.onInfo(this.environment.memory.arena.u8.slice(at, at + length));
+  onMessage(connection: ClientConnection, at: number, length: number): void {
+    const bytes = this.environment.memory.arena.u8.slice(at, at + length);
+    this.pathOf(connection.path)?.onInfo(bytes);
   }
 
   onConnectionBroken(connection: ClientConnection, failure: FabricFailure): void {
-    if (connection.path === this.path.handle) this.path.fail(failure);
+    this.pathOf(connection.path)?.fail(failure);
   }
 
   onConnectionClosed(connection: ClientConnection): void {

@@ -1,9 +1,17 @@
 /** The shape of a session: how the server's chunks are cut, and how the client splits them. */
-import type { Arena, ArenaAllocator } from "../../ring/arena.ts";
+import type { ArenaAllocator } from "../../ring/arena.ts";
 import type { ConnectAccept } from "../connect_codec.ts";
-import { ADMIN_BUFFER_BYTES, ADMIN_PERMITS, REQUEST_HEADER_SLOT_BYTES } from "../limits.ts";
+import {
+  ADMIN_BUFFER_BYTES,
+  ADMIN_PERMITS,
+  PATHS_MAX,
+  REQUEST_HEADER_SLOT_BYTES,
+} from "../limits.ts";
 import { memoryBits } from "../immediate.ts";
+import { INFO_REQ } from "../info_codec.ts";
+import { PATH_COUNTER_BYTES } from "../path_counters.ts";
 import type { ClientLaneSetup } from "./lane.ts";
+import type { MpathPolicy } from "./policy.ts";
 
 const PAGE_BYTES = 4096;
 /** Longest user message (OPEN) with its READ message: what a header area must hold. */
@@ -25,6 +33,22 @@ export function shapeProblem(offer: ConnectAccept, lanes: number): string | unde
   return undefined;
 }
 
+/** Whether two offers cut the chunks alike. */
+export function isSameShape(a: ConnectAccept, b: ConnectAccept): boolean {
+  return a.queueDepth === b.queueDepth && a.maxIoBytes === b.maxIoBytes &&
+    a.maxHeaderBytes === b.maxHeaderBytes;
+}
+
+/** An offer in words. */
+export function describeShape({ queueDepth, maxIoBytes, maxHeaderBytes }: ConnectAccept): string {
+  return `${queueDepth} chunks of ${maxIoBytes} and ${maxHeaderBytes} bytes`;
+}
+
+/** Where INFO_REQ lies, behind the header slots; it is the same on all paths. */
+export function infoRequestAt(setup: ClientLaneSetup): number {
+  return setup.headersAt + setup.permits * REQUEST_HEADER_SLOT_BYTES;
+}
+
 /** Memory and ids of one lane. */
 export interface LaneAllotment {
   readonly setup: ClientLaneSetup;
@@ -39,16 +63,18 @@ export interface LaneAllotment {
 function allot(
   memory: ArenaAllocator,
   session: number,
+  policy: MpathPolicy,
   offer: ConnectAccept,
   firstPermit: number,
   permits: number,
   bufferBytes: number,
 ): LaneAllotment {
-  const COUNTER_BYTES = 64;
+  const countersLength = PATHS_MAX * PATH_COUNTER_BYTES;
   const buffersLength = Math.ceil(permits * bufferBytes / PAGE_BYTES) * PAGE_BYTES;
   // Counters get a page of their own: what a device may read ends where theirs begins.
-  const headersLength = Math.ceil(permits * REQUEST_HEADER_SLOT_BYTES / PAGE_BYTES) * PAGE_BYTES;
-  const at = memory.allocate(buffersLength + headersLength + COUNTER_BYTES, `session ${session}`);
+  const headerBytes = permits * REQUEST_HEADER_SLOT_BYTES + INFO_REQ.BYTES;
+  const headersLength = Math.ceil(headerBytes / PAGE_BYTES) * PAGE_BYTES;
+  const at = memory.allocate(buffersLength + headersLength + countersLength, `session ${session}`);
   const headersAt = at + buffersLength;
   return {
     at,
@@ -56,6 +82,7 @@ function allot(
     headersLength,
     setup: {
       session,
+      policy,
       queueDepth: offer.queueDepth,
       chunkBytes: offer.maxIoBytes + offer.maxHeaderBytes,
       firstPermit,
@@ -63,7 +90,7 @@ function allot(
       headersAt,
       buffersAt: at,
       bufferBytes,
-      receivedIndex: (headersAt + headersLength) / 4,
+      countersAt: headersAt + headersLength,
     },
   };
 }
@@ -77,35 +104,20 @@ export function allotLanes(
   session: number,
   offer: ConnectAccept,
   lanes: number,
+  policy: MpathPolicy,
 ): LaneAllotment[] {
   const result: LaneAllotment[] = [];
   const bufferBytes = Math.ceil(offer.maxIoBytes / PAGE_BYTES) * PAGE_BYTES;
   const share = Math.floor((offer.queueDepth - ADMIN_PERMITS) / lanes);
   try {
-    result.push(allot(memory, session, offer, 0, ADMIN_PERMITS, ADMIN_BUFFER_BYTES));
+    result.push(allot(memory, session, policy, offer, 0, ADMIN_PERMITS, ADMIN_BUFFER_BYTES));
     for (let i = 0; i < lanes; i++) {
       const first = ADMIN_PERMITS + i * share;
-      result.push(allot(memory, session, offer, first, share, bufferBytes));
+      result.push(allot(memory, session, policy, offer, first, share, bufferBytes));
     }
   } catch (error) {
     for (const lane of result) memory.release(lane.at);
     throw error;
   }
   return result;
-}
-
-function sumOverLanes(arena: Arena, lanes: readonly LaneAllotment[], word: number): number {
-  let sum = 0;
-  for (const lane of lanes) sum += arena.u32[lane.setup.receivedIndex + word]!;
-  return sum;
-}
-
-/** Messages received on all lanes so far; wraps at 2^32. */
-export function receivedOnAll(arena: Arena, lanes: readonly LaneAllotment[]): number {
-  return sumOverLanes(arena, lanes, 0) >>> 0;
-}
-
-/** Requests in flight on all lanes. */
-export function inflightOnAll(arena: Arena, lanes: readonly LaneAllotment[]): number {
-  return sumOverLanes(arena, lanes, 1);
 }

@@ -9,6 +9,7 @@ import type {
   WindowHandler,
 } from "../../fabric/fabric.ts";
 import { HEARTBEAT_ACK_IMMEDIATE, HEARTBEAT_IMMEDIATE } from "../immediate.ts";
+import { PATH_FLOAT, PATH_WORD } from "../path_counters.ts";
 import { REJECT } from "./gate.ts";
 import type { ServerLane } from "./lane.ts";
 
@@ -49,31 +50,39 @@ export class ServerConnection implements FabricConnectionHandler, WindowHandler 
   /** Arena offset of the rkey_rsp of chunk 0. */
   keyMessagesAt = 0;
   private closing = false;
+  /** Index in `arena.u32` of the path's counters on this thread. */
+  private readonly line: number;
 
-  /** @param path handle of the path in this process; `cid` number of this connection on it */
+  /**
+   * @param path handle of the path in this process; `cid` number of this connection on it
+   * @param countersAt arena offset of the path's counters on this thread
+   */
   constructor(
     readonly lane: ServerLane,
     readonly path: number,
     readonly cid: number,
-    /**
-     * Index in `arena.u32` of the count of messages received on this thread for the path; the
-     * count of requests in flight is the next word.
-     */
-    private readonly receivedIndex: number,
+    countersAt: number,
   ) {
+    this.line = countersAt / 4;
     this.takesRequests = cid !== 0;
   }
 
   /** A request of this connection is in the hands of the back end. */
   beginRequest(): void {
     this.inflight++;
-    this.lane.arena.u32[this.receivedIndex + 1]!++;
+    this.lane.arena.u32[this.line + PATH_WORD.INFLIGHT]!++;
   }
 
   /** It has ended. */
   endRequest(): void {
     this.inflight--;
-    this.lane.arena.u32[this.receivedIndex + 1]!--;
+    this.lane.arena.u32[this.line + PATH_WORD.INFLIGHT]!--;
+  }
+
+  /** A request of so many payload bytes has succeeded. */
+  count(isRead: number, lengthBytes: number): void {
+    const float = isRead === 0 ? PATH_FLOAT.RX : PATH_FLOAT.TX;
+    this.lane.arena.f64[this.line / 2 + float]! += lengthBytes;
   }
 
   /** Gives it the adopted fabric connection. */
@@ -95,12 +104,12 @@ export class ServerConnection implements FabricConnectionHandler, WindowHandler 
   }
 
   onImmediate(immediate: number): void {
-    this.lane.arena.u32[this.receivedIndex]!++;
+    this.lane.arena.u32[this.line + PATH_WORD.RECEIVED]!++;
     this.lane.receive(this, immediate);
   }
 
   onSend(at: number, length: number): void {
-    this.lane.arena.u32[this.receivedIndex]!++;
+    this.lane.arena.u32[this.line + PATH_WORD.RECEIVED]!++;
     if (this.cid === 0) this.lane.user.onMessage(this, at, length);
     else this.lane.cutOff(this, REJECT.message_unexpected);
   }

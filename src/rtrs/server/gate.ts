@@ -41,6 +41,7 @@ export class ParsedRequest {
   userLength = 0;
   dataLength = 0;
   hasBuffer = false;
+  /** These three as signed words: larger numbers would cost an allocation wherever they go. */
   addressHigh = 0;
   addressLow = 0;
   rkey = 0;
@@ -87,8 +88,8 @@ export function checkRequest(
     return REJECT.descriptor_length;
   }
   out.hasBuffer = true;
-  out.addressLow = view.getUint32(at + REQUEST.ADDRESS_LOW, true);
-  out.addressHigh = view.getUint32(at + REQUEST.ADDRESS_HIGH, true);
-  out.rkey = view.getUint32(at + REQUEST.RKEY, true);
+  out.addressLow = view.getInt32(at + REQUEST.ADDRESS_LOW, true);
+  out.addressHigh = view.getInt32(at + REQUEST.ADDRESS_HIGH, true);
+  out.rkey = view.getInt32(at + REQUEST.RKEY, true);
   return 0;
 }

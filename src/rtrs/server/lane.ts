@@ -1,7 +1,8 @@
 /**
  * A server session on one thread: the requests that come in on the connections of this thread,
  * from the immediate to the answer. A chunk stays in use until the back end is done with it, even
- * when its path died meanwhile: what a client re-sends on another path waits for that.
+ * when its path died meanwhile: what a client re-sends on another path waits for that, whichever
+ * thread has that path's connection. A word for each chunk, shared by the threads, says who has it.
  *
  * Where a path renews keys, the client can write to a chunk from the answer to the next request
  * only: nobody looks at a request before its chunk's window is closed (rtrs-srv.c:1287-1298).
@@ -26,10 +27,17 @@ import { checkRequest, ParsedRequest, REJECT, REQUEST_REJECTIONS } from "./gate.
 export interface ServerLaneSetup {
   /** Handle of the session in this process. */
   readonly session: number;
+  /** Number of this thread: 0 is main, reactor i is i + 1. */
+  readonly thread: number;
   readonly queueDepth: number;
   readonly chunkBytes: number;
   /** Arena offset of chunk 0. */
   readonly chunksAt: number;
+  /**
+   * Index in `arena.u32` of a word for each chunk: 0, or 1 + the thread that uses it in the low
+   * half, 1 + the thread with a request that waits for it in the high half.
+   */
+  readonly usersIndex: number;
   /** Index in `arena.f64` of the counters of REQUEST_REJECTIONS. */
   readonly rejectionsIndex: number;
 }
@@ -46,9 +54,20 @@ export interface ServerLaneUser {
   onMessage(connection: ServerConnection, at: number, length: number): void;
   /** A connection cannot be used any more. */
   onConnectionBroken(connection: ServerConnection, failure: FabricFailure): void;
+  /** A chunk is free that a request waits for on another thread: its lane resumes it. */
+  onChunkFree(thread: number, chunk: number): void;
   /** It is closed and its last request has ended. */
   onConnectionDrained(connection: ServerConnection): void;
 }
+
+const USER_MASK = 0xffff;
+const WAITER_SHIFT = 16;
+
+/** Why a path ends whose request came again on another one (rtrs-clt.c:1315). */
+const RESENT: FabricFailure = {
+  errno: ERRNO.ECONNRESET,
+  reason: "the client sent its requests again on another path",
+};
 
 /** See the head of this file. Every call comes from the lane's thread. */
 export class ServerLane {
@@ -62,10 +81,12 @@ export class ServerLane {
   /** Chunks whose window is being closed, and the immediate that goes on then. */
   private readonly closing: Uint8Array;
   private readonly closingImmediate: Uint32Array;
+  private readonly isRead: Uint8Array;
+  /** Payload of a chunk's request: what a READ answers, what a WRITE brought. */
   private readonly dataLength: Uint32Array;
-  private readonly addressHigh: Uint32Array;
-  private readonly addressLow: Uint32Array;
-  private readonly rkey: Uint32Array;
+  private readonly addressHigh: Int32Array;
+  private readonly addressLow: Int32Array;
+  private readonly rkey: Int32Array;
 
   constructor(
     readonly arena: Arena,
@@ -79,10 +100,11 @@ export class ServerLane {
     this.waitingImmediate = new Uint32Array(depth);
     this.closing = new Uint8Array(depth);
     this.closingImmediate = new Uint32Array(depth);
+    this.isRead = new Uint8Array(depth);
     this.dataLength = new Uint32Array(depth);
-    this.addressHigh = new Uint32Array(depth);
-    this.addressLow = new Uint32Array(depth);
-    this.rkey = new Uint32Array(depth);
+    this.addressHigh = new Int32Array(depth);
+    this.addressLow = new Int32Array(depth);
+    this.rkey = new Int32Array(depth);
   }
 
   /** An immediate arrived on `connection`. */
@@ -104,6 +126,7 @@ export class ServerLane {
     }
     const owner = this.owner[chunk];
     if (owner !== undefined) return this.hold(connection, chunk, owner, immediate);
+    if (!this.claim(chunk)) return this.wait(connection, chunk, immediate);
     if (connection.windows === undefined) this.admit(connection, chunk, immediate);
     else this.closeWindow(connection, connection.windows, chunk, immediate);
   }
@@ -135,12 +158,32 @@ export class ServerLane {
     connection.endRequest();
   }
 
+  /** Takes a chunk for this thread; false when another one has it, which tells when it is free. */
+  private claim(chunk: number): boolean {
+    const { u32 } = this.arena;
+    const index = this.setup.usersIndex + chunk;
+    const user = this.setup.thread + 1;
+    for (;;) {
+      const word = Atomics.compareExchange(u32, index, 0, user);
+      if (word === 0) return true;
+      const asking = (word & USER_MASK) | (user << WAITER_SHIFT);
+      if (Atomics.compareExchange(u32, index, word, asking) === word) return false;
+    }
+  }
+
+  private unclaim(chunk: number): void {
+    const word = Atomics.exchange(this.arena.u32, this.setup.usersIndex + chunk, 0);
+    const waiter = word >>> WAITER_SHIFT;
+    if (waiter !== 0) this.user.onChunkFree(waiter - 1, chunk);
+  }
+
   /** `connection` is closed: its windows will not be, and those requests are forgotten. */
   dropClosing(connection: ServerConnection): void {
     for (let chunk = 0; chunk < this.setup.queueDepth; chunk++) {
       if (this.closing[chunk] === 0 || this.owner[chunk] !== connection) continue;
       this.endClosing(connection, chunk);
-      if (this.waiting[chunk] !== undefined) this.resume(chunk);
+      this.unclaim(chunk);
+      this.resume(chunk);
     }
   }
 
@@ -158,25 +201,40 @@ export class ServerLane {
       offset,
       request,
     );
-    if (reason !== 0) return this.cutOff(connection, reason);
+    if (reason !== 0) {
+      this.unclaim(chunk);
+      return this.cutOff(connection, reason);
+    }
     this.owner[chunk] = connection;
     connection.beginRequest();
-    this.dataLength[chunk] = request.hasBuffer ? request.dataLength : 0;
+    this.isRead[chunk] = request.isRead ? 1 : 0;
+    this.dataLength[chunk] = request.isRead && !request.hasBuffer ? 0 : request.dataLength;
     this.addressHigh[chunk] = request.addressHigh;
     this.addressLow[chunk] = request.addressLow;
     this.rkey[chunk] = request.rkey;
     this.user.onRequest(chunk, chunkAt, request);
   }
 
-  /** The chunk is in use, which is right only when the connection that used it has died. */
+  /**
+   * The chunk is in use. That is right only when the path that used it is of no use any more to the
+   * client, even if this side has not noticed: then it ends now, and what it brought is waited for.
+   */
   private hold(
     connection: ServerConnection,
     chunk: number,
     owner: ServerConnection,
     immediate: number,
   ): void {
+    if (owner.isOpen && owner.path === connection.path) {
+      return this.cutOff(connection, REJECT.buffer_id_in_flight);
+    }
+    owner.onBroken(RESENT);
+    this.wait(connection, chunk, immediate);
+  }
+
+  private wait(connection: ServerConnection, chunk: number, immediate: number): void {
     const waiting = this.waiting[chunk];
-    if (owner.isOpen || waiting?.isOpen === true) {
+    if (waiting?.isOpen === true && waiting.path === connection.path) {
       return this.cutOff(connection, REJECT.buffer_id_in_flight);
     }
     this.waiting[chunk] = connection;
@@ -184,8 +242,14 @@ export class ServerLane {
     connection.beginRequest();
     if (waiting === undefined) return;
     // It died as well, and the client re-sent once more.
+    waiting.onBroken(RESENT);
     waiting.endRequest();
     this.checkDrained(waiting);
+  }
+
+  /** Handle of the path that a chunk's request came on; 0 = the chunk is not in use. */
+  pathOf(chunk: number): number {
+    return this.owner[chunk]?.path ?? 0;
   }
 
   /** True when the answer to a chunk's request can be sent from `at` as it lies there. */
@@ -204,9 +268,10 @@ export class ServerLane {
     if (connection === undefined) throw new Error(`Chunk ${chunk} has no request to answer`);
     this.owner[chunk] = undefined;
     connection.endRequest();
+    if (errno === 0) connection.count(this.isRead[chunk]!, this.dataLength[chunk]!);
     if (connection.isOpen) {
       const immediate = responseImmediate(chunk, errno, false);
-      const length = errno === 0 ? this.dataLength[chunk]! : 0;
+      const length = errno === 0 && this.isRead[chunk] === 1 ? this.dataLength[chunk]! : 0;
       if (connection.windows !== undefined) {
         this.answerWithKey(connection, connection.windows, chunk, immediate, dataAt, length);
       } else if (length === 0) connection.fabric.immediate(immediate);
@@ -223,7 +288,8 @@ export class ServerLane {
         );
       }
     } else this.checkDrained(connection);
-    if (this.waiting[chunk] !== undefined) this.resume(chunk);
+    this.unclaim(chunk);
+    this.resume(chunk);
   }
 
   /** Gives the chunk back to the client, with the key that lets it write there. */
@@ -245,8 +311,10 @@ export class ServerLane {
     fabric.sendImmediate(at, RKEY_RSP.BYTES, immediate);
   }
 
-  private resume(chunk: number): void {
-    const connection = this.waiting[chunk]!;
+  /** A chunk that was in use may be free: what waits for it is tried again. */
+  resume(chunk: number): void {
+    const connection = this.waiting[chunk];
+    if (connection === undefined || this.owner[chunk] !== undefined) return;
     this.waiting[chunk] = undefined;
     connection.endRequest();
     if (connection.isOpen) this.receiveRequest(connection, this.waitingImmediate[chunk]!);

@@ -22,10 +22,11 @@ import {
   SERVICE_QUEUE_LIMITS,
   WINDOW_CHANGES_PER_CHUNK,
 } from "../limits.ts";
+import { PATH_COUNTER_BYTES, PathCounters } from "../path_counters.ts";
 import { ServerConnection } from "./connection.ts";
 import { ServerPathRegistrations } from "./path_memory.ts";
 import type { ConnectRefusal } from "./server.ts";
-import { RECEIVED_COUNTER_BYTES, type ServerSession } from "./session.ts";
+import type { ServerSession } from "./session.ts";
 
 /** States by the kernel's names; a path that is CLOSED is gone. */
 export type ServerPathState = "CONNECTING" | "CONNECTED" | "CLOSING";
@@ -37,6 +38,7 @@ export class ServerPath {
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly heartbeat: Heartbeat;
+  readonly counters: PathCounters;
   /** Why it was closed. */
   closeReason = "";
   private readonly tickets = new Map<number, ConnectionTicket>();
@@ -49,7 +51,7 @@ export class ServerPath {
   private readonly memory: ServerPathRegistrations;
   private attachesPending = 0;
   private infoPending: string | undefined;
-  /** Arena offset of the received counters: main's, then one a reactor. */
+  /** Arena offset of the counters: main's, then one line a reactor. */
   private readonly countersAt: number;
   private readonly setupTimer: Timer;
 
@@ -59,14 +61,15 @@ export class ServerPath {
     readonly uuid: string,
     private readonly fabric: Fabric,
     readonly cidNum: number,
+    /** Which attempt of the client made it. */
+    readonly reconCnt: number,
     request: ConnectionRequest,
   ) {
     const { environment, laneControls, settings } = session.server;
     this.handle = environment.nextHandle();
     this.localAddress = request.localAddress;
     this.remoteAddress = request.remoteAddress;
-    const counters = laneControls.length + 1;
-    const countersBytes = counters * RECEIVED_COUNTER_BYTES;
+    const countersBytes = (laneControls.length + 1) * PATH_COUNTER_BYTES;
     const { memory } = environment;
     this.renewsKeys = settings.alwaysInvalidate && fabric.makeWindows !== undefined;
     const chunks = {
@@ -81,12 +84,10 @@ export class ServerPath {
       memory.release(this.countersAt);
       throw error;
     }
-    this.heartbeat = new Heartbeat(environment.clock, settings.heartbeat, {
-      received: () => {
-        let sum = 0;
-        for (let i = 0; i < counters; i++) sum += memory.arena.u32[this.receivedIndex(i)]!;
-        return sum >>> 0;
-      },
+    const lines = [null, ...laneControls].map((_, thread) => this.countersOf(thread));
+    this.counters = new PathCounters(memory.arena, () => lines);
+    this.heartbeat = new Heartbeat(environment.clock, () => settings.heartbeat, {
+      received: () => this.counters.received,
       sendHeartbeat: () => this.service?.sendHeartbeat(),
       onSilence: (silentMs) => this.close(`no sign of life for ${Math.round(silentMs)} ms`),
     });
@@ -95,8 +96,8 @@ export class ServerPath {
     });
   }
 
-  private receivedIndex(thread: number): number {
-    return (this.countersAt + thread * RECEIVED_COUNTER_BYTES) / 4;
+  private countersOf(thread: number): number {
+    return this.countersAt + thread * PATH_COUNTER_BYTES;
   }
 
   /** The device that carries it; empty before the first connection. */
@@ -113,11 +114,7 @@ export class ServerPath {
 
   /** Requests that the back end works on. */
   get inflight(): number {
-    const { memory } = this.session.server.environment;
-    const threads = this.session.server.laneControls.length + 1;
-    let sum = 0;
-    for (let i = 0; i < threads; i++) sum += memory.arena.u32[this.receivedIndex(i) + 1]!;
-    return sum;
+    return this.counters.inflight;
   }
 
   hasConnection(cid: number): boolean {
@@ -171,7 +168,7 @@ export class ServerPath {
         session.adminLane,
         this.handle,
         0,
-        this.receivedIndex(0),
+        this.countersOf(0),
       );
       const limits = {
         postsMax: session.server.settings.queueDepth * POSTS_PER_REQUEST_MAX + SERVICE_POSTS_MAX,
@@ -191,7 +188,7 @@ export class ServerPath {
       cid,
       ticket,
       this.memory.shared,
-      this.receivedIndex(reactor + 1),
+      this.countersOf(reactor + 1),
       () => {
         this.attachesPending--;
         this.checkInfo();
@@ -243,7 +240,7 @@ export class ServerPath {
   }
 
   private refuse(reason: ConnectRefusal, detail: string): void {
-    this.session.server.environment.onRefused(reason, `${this.remoteAddress}: ${detail}`);
+    this.session.server.environment.onRefused(reason, this.remoteAddress, detail, 0);
     this.end(detail);
   }
 

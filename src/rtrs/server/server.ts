@@ -34,8 +34,11 @@ export interface ServerEnvironment {
   nextHandle(): number;
   /** Index in `arena.f64` of the counters of REQUEST_REJECTIONS that main owns. */
   readonly rejectionsIndex: number;
-  /** Counts a refused connection and logs it. */
-  onRefused(reason: ConnectRefusal, detail: string): void;
+  /**
+   * Counts a refused connection and logs it.
+   * @param errno what the client is told; 0: it is disconnected without a word
+   */
+  onRefused(reason: ConnectRefusal, address: string, detail: string, errno: number): void;
   /** Logs why a path ends that was not refused; `sessname` is undefined before INFO. */
   onPathClosed(sessname: string | undefined, address: string, reason: string): void;
 }
@@ -85,6 +88,12 @@ export interface RtrsServerUser {
 const hex = (bytes: Uint8Array) =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+/** Whether one count of 16 bits comes after another; they wrap. */
+function isNewer(count: number, than: number): boolean {
+  const steps = (count - than) & 0xffff;
+  return steps > 0 && steps < 0x8000;
+}
+
 /** See the head of this file. */
 export class RtrsServer {
   readonly sessions = new Map<string, ServerSession>();
@@ -129,7 +138,7 @@ export class RtrsServer {
 
   private onRequest(fabric: Fabric, request: ConnectionRequest): void {
     const refuse = (errno: number, reason: ConnectRefusal, detail: string) => {
-      this.environment.onRefused(reason, `${request.remoteAddress}: ${detail}`);
+      this.environment.onRefused(reason, request.remoteAddress, detail, errno);
       request.reject(encodeConnectReject(errno));
     };
     const connect = decodeConnectRequest(request.privateData);
@@ -190,6 +199,11 @@ export class RtrsServer {
     const uuid = hex(connect.pathUuid);
     const known = session.paths.get(uuid);
     if (known !== undefined) {
+      if (isNewer(connect.reconCnt, known.reconCnt)) {
+        // The client has no connection of it any more, and waits for its end.
+        known.close("its client has given it up");
+        return reset("connect_path_state", known.state);
+      }
       if (known.state !== "CONNECTING") return reset("connect_path_state", known.state);
       if (known.cidNum !== connect.cidNum) {
         return reset("connect_cid_num_differs", `${connect.cidNum}, was ${known.cidNum}`);
@@ -207,7 +221,14 @@ export class RtrsServer {
       }
     }
     try {
-      const path = new ServerPath(session, uuid, fabric, connect.cidNum, request);
+      const path = new ServerPath(
+        session,
+        uuid,
+        fabric,
+        connect.cidNum,
+        connect.reconCnt,
+        request,
+      );
       session.paths.set(uuid, path);
       return path;
     } catch (error) {
@@ -220,6 +241,13 @@ export class RtrsServer {
   onLaneBroken(session: number, path: number, reason: string): void {
     for (const candidate of this.sessions.values()) {
       if (candidate.handle === session) candidate.pathByHandle(path)?.close(reason);
+    }
+  }
+
+  /** A reactor is through with a chunk that a request waits for on thread `waiter`. */
+  onChunkFree(session: number, waiter: number, chunk: number): void {
+    for (const candidate of this.sessions.values()) {
+      if (candidate.handle === session) candidate.onChunkFree(waiter, chunk);
     }
   }
 

@@ -11,9 +11,6 @@ import { ServerLane, type ServerLaneUser } from "./lane.ts";
 import type { ServerPath } from "./path.ts";
 import type { RtrsServer } from "./server.ts";
 
-/** Bytes of arena for the received counters of one path: one cache line a thread. */
-export const RECEIVED_COUNTER_BYTES = 64;
-
 /** See the head of this file. */
 export class ServerSession implements ServerLaneUser {
   readonly handle: number;
@@ -25,6 +22,8 @@ export class ServerSession implements ServerLaneUser {
   /** Arena offset of chunk 0. */
   readonly chunksAt: number;
   readonly chunksLength: number;
+  /** Arena offset of the words that tell which thread uses each chunk. */
+  private readonly usersAt: number;
   readonly adminLane: ServerLane;
 
   /** @throws RangeError when the arena has no room for the chunks */
@@ -33,16 +32,24 @@ export class ServerSession implements ServerLaneUser {
     this.handle = environment.nextHandle();
     this.chunksLength = settings.queueDepth * chunkBytes;
     this.chunksAt = environment.memory.allocate(this.chunksLength, "the chunks of a session");
+    try {
+      this.usersAt = environment.memory.allocate(settings.queueDepth * 4, "the users of chunks");
+    } catch (error) {
+      environment.memory.release(this.chunksAt);
+      throw error;
+    }
     const setup = {
       session: this.handle,
+      thread: 0,
       queueDepth: settings.queueDepth,
       chunkBytes,
       chunksAt: this.chunksAt,
+      usersIndex: this.usersAt / 4,
       rejectionsIndex: environment.rejectionsIndex,
     };
     this.adminLane = new ServerLane(environment.memory.arena, setup, this);
     // Each reactor replaces the counters' place by its own.
-    for (const lane of server.laneControls) lane.createServer(setup);
+    server.laneControls.forEach((lane, i) => lane.createServer({ ...setup, thread: i + 1 }));
   }
 
   /** No path is left but those that are closing. */
@@ -76,6 +83,7 @@ export class ServerSession implements ServerLaneUser {
     const destroy = () => {
       const destroyed = countdown(server.laneControls.length, () => {
         server.environment.memory.release(this.chunksAt);
+        server.environment.memory.release(this.usersAt);
         server.forget(this);
       });
       for (const lane of server.laneControls) lane.destroyServer(this.handle, destroyed);
@@ -91,6 +99,12 @@ export class ServerSession implements ServerLaneUser {
 
   onRequest(chunk: number, chunkAt: number, request: ParsedRequest): void {
     this.server.user.onAdminRequest(this, chunk, chunkAt, request);
+  }
+
+  /** A thread is through with a chunk that a request waits for on another one. */
+  onChunkFree(thread: number, chunk: number): void {
+    if (thread === 0) this.adminLane.resume(chunk);
+    else this.server.laneControls[thread - 1]!.resumeServer(this.handle, chunk);
   }
 
   onHeartbeat(connection: ServerConnection, isAck: boolean): void {

@@ -1,6 +1,7 @@
 /** An RTRS client session on a fake fabric, with fake reactors, a fake clock and a small arena. */
 import assert from "node:assert/strict";
 import type { FabricFailure } from "../../../src/fabric/fabric.ts";
+import type { ClientPath, PathTarget } from "../../../src/rtrs/client/path.ts";
 import { ArenaAllocator, plainArena } from "../../../src/ring/arena.ts";
 import {
   ClientSession,
@@ -37,7 +38,9 @@ export const SETTINGS: ClientSessionSettings = {
   reconnectDelayMs: 1000,
   reconnectDelayMaxMs: 60_000,
   maxReconnectAttempts: -1,
+  policy: "min-inflight",
 };
+export const TARGET: PathTarget = { source: undefined, destination: "10.0.0.1", port: 1234 };
 
 /** One region with all chunks of an offer. */
 export function regionsOf(offer: ConnectAccept): ChunkRegion[] {
@@ -56,6 +59,10 @@ export class ClientRig {
   /** What the session told its user. */
   readonly events: string[] = [];
   readonly failures: FabricFailure[] = [];
+  /** Paths that were connected or lost, by their slot. */
+  readonly pathEvents: [slot: number, state: string][] = [];
+  /** Service connections, where a test keeps them by path. */
+  readonly services: FakeConnection[] = [];
   readonly retries: (number | undefined)[] = [];
   private nextHandle = 1;
   private nextRandom = 0;
@@ -66,6 +73,7 @@ export class ClientRig {
       answersAtOnce?: boolean;
       arenaBytes?: number;
       user?: ClientSessionUser;
+      targets?: readonly PathTarget[];
     } = {},
   ) {
     this.memory = new ArenaAllocator(plainArena(options.arenaBytes ?? 2 ** 22));
@@ -73,6 +81,7 @@ export class ClientRig {
       new FakeReactor({
         onClientBroken: (_session, path, failure) => this.session.onLaneBroken(path, failure),
         onServerBroken: () => assert.fail("no server here"),
+        onServerChunkFree: () => assert.fail("no server here"),
       }, options.answersAtOnce ?? true));
     this.session = new ClientSession(
       "clt@srv",
@@ -85,7 +94,7 @@ export class ClientRig {
       },
       this.fabric,
       "tcp",
-      { source: undefined, destination: "10.0.0.1", port: 1234 },
+      options.targets ?? [TARGET],
       { ...SETTINGS, ...options.settings },
       this.reactors.map((reactor) => reactor.control),
       options.user ?? this.recorder(),
@@ -104,8 +113,14 @@ export class ClientRig {
         this.failures.push(failure);
         this.retries.push(nextTryMs);
       },
+      onPath: (path) => this.pathEvents.push([path.slot, path.state]),
       onAdminResponse: () => this.events.push("response"),
     };
+  }
+
+  /** The session's first path. */
+  get path(): ClientPath {
+    return this.session.paths[0]!;
   }
 
   /** The server accepts the connect that is under way. */
@@ -148,6 +163,15 @@ export class ClientRig {
   receive(bytes: Uint8Array): void {
     this.memory.arena.u8.set(bytes, MESSAGE_AT);
     this.service.handler.onSend(MESSAGE_AT, bytes.length);
+  }
+
+  /** INFO_RSP arrives on a service connection. */
+  sendInfoOn(service: FakeConnection, offer: ConnectAccept): void {
+    const regions = regionsOf(offer);
+    const bytes = new Uint8Array(infoResponseBytes(regions.length));
+    encodeInfoResponse(bytes, regions);
+    this.memory.arena.u8.set(bytes, MESSAGE_AT);
+    service.handler.onSend(MESSAGE_AT, bytes.length);
   }
 
   /** INFO_RSP arrives. */

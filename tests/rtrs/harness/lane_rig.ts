@@ -25,7 +25,14 @@ export const CHUNK_BYTES = 12_288;
 export const HEADER_BYTES = 4096;
 export const GUARD = 0xa5;
 /** Where things are in the arena; bytes. What lies between is guard. */
-const AT = { REJECTIONS: 4096, COUNTERS: 8192, CHUNKS: 65_536, STRIDE: 131_072, END: 327_680 };
+const AT = {
+  USERS: 1024,
+  REJECTIONS: 4096,
+  COUNTERS: 8192,
+  CHUNKS: 65_536,
+  STRIDE: 131_072,
+  END: 327_680,
+};
 /** Three of four ids that the immediate can name, so that there is one that is out of range. */
 export const DEPTH = 3;
 
@@ -49,6 +56,9 @@ export const chunksAt = (session: number) => AT.CHUNKS + session * AT.STRIDE;
 /** Index in `arena.f64` of the rejection counters. */
 export const rejectionsIndex = (session: number) => (AT.REJECTIONS + session * 512) / 8;
 
+/** Index in `arena.u32` of the words that tell which thread uses each chunk. */
+export const usersIndex = (session: number) => (AT.USERS + session * 64) / 4;
+
 /** Nothing was written but into chunks and counters. */
 export function assertGuards(arena: Arena): void {
   const ends = [AT.COUNTERS + 4096, chunksAt(0), chunksAt(1), AT.END];
@@ -61,9 +71,11 @@ export function assertGuards(arena: Arena): void {
 }
 
 /** What one lane's setup is. */
-export function laneSetup(session: number): ServerLaneSetup {
+export function laneSetup(session: number, thread = 1): ServerLaneSetup {
   return {
     session,
+    thread,
+    usersIndex: usersIndex(session),
     queueDepth: DEPTH,
     chunkBytes: CHUNK_BYTES,
     chunksAt: chunksAt(session),
@@ -83,16 +95,19 @@ export class LaneRig implements ServerLaneUser {
   readonly messages: Uint8Array[] = [];
   readonly broken: string[] = [];
   readonly drained: ServerConnection[] = [];
+  readonly chunksFree: [thread: number, chunk: number][] = [];
   private nextPath = 1;
 
-  constructor(readonly arena: Arena = guardedArena(), readonly session = 0) {
-    this.lane = new ServerLane(arena, laneSetup(session), this);
+  constructor(readonly arena: Arena = guardedArena(), readonly session = 0, thread = 1) {
+    this.lane = new ServerLane(arena, laneSetup(session, thread), this);
   }
 
-  /** A connection of a path of its own. */
-  connect(cid = 1): { connection: ServerConnection; fabric: FakeConnection } {
-    const path = this.nextPath++;
-    const received = (AT.COUNTERS + this.session * 2048 + path * 64) / 4;
+  /** A connection, by default of a path of its own. */
+  connect(
+    cid = 1,
+    path = this.nextPath++,
+  ): { connection: ServerConnection; fabric: FakeConnection } {
+    const received = AT.COUNTERS + this.session * 2048 + path * 64;
     const connection = new ServerConnection(this.lane, path, cid, received);
     const fabric = new FakeConnection(connection);
     connection.bind(fabric);
@@ -145,6 +160,10 @@ export class LaneRig implements ServerLaneUser {
 
   onConnectionBroken(_connection: ServerConnection, failure: FabricFailure): void {
     this.broken.push(failure.reason);
+  }
+
+  onChunkFree(thread: number, chunk: number): void {
+    this.chunksFree.push([thread, chunk]);
   }
 
   onConnectionDrained(connection: ServerConnection): void {

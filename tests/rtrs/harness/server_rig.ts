@@ -65,6 +65,8 @@ export class ServerRig {
         onClientBroken: () => assert.fail("no client here"),
         onServerBroken: (session, path, failure) =>
           this.server.onLaneBroken(session, path, failure.reason),
+        onServerChunkFree: (session, waiter, chunk) =>
+          this.server.onChunkFree(session, waiter, chunk),
       }, options.answersAtOnce ?? true));
     const user: RtrsServerUser = options.user ?? {
       onSessionUp: (session) => this.sessionsUp.push(session),
