@@ -26,6 +26,17 @@ export interface BackendGeometry {
  * two opens are the same disk (device and inode numbers), for the rules of sharing.
  */
 export type BackendTicket =
+  & {
+    /**
+     * First row of the block (`io_statistics.ts`) in which the reactor of this ticket counts what
+     * clients do; absent: nobody asks.
+     */
+    readonly statisticsRow?: number;
+  }
+  & BackendSource;
+
+/** What a back end is made of. */
+export type BackendSource =
   | {
     readonly kind: "file" | "block";
     readonly identity: string;

@@ -5,11 +5,14 @@
 import type { ConnectionTicket, FabricFailure, RegisteredMemory } from "../fabric/fabric.ts";
 import type { ClientPathMemory } from "../rtrs/client/connection.ts";
 import type { ClientLaneSetup } from "../rtrs/client/lane.ts";
+import type { MpathPolicy } from "../rtrs/client/policy.ts";
 import type { LaneControl, LaneEvents } from "../rtrs/lane_control.ts";
 import type { ServerPathMemory } from "../rtrs/server/connection.ts";
 import type { ServerLaneSetup } from "../rtrs/server/lane.ts";
 import type { BackendTicket } from "./backend.ts";
 import type { BlockGeometry } from "./block_queue.ts";
+import { UNMEASURED_ROW } from "./io_statistics.ts";
+import type { WaitingRequest } from "./request_table.ts";
 
 /** What main asks; `id` comes back in the answer, 0 = no answer wanted. */
 export type LaneCommand =
@@ -20,9 +23,12 @@ export type LaneCommand =
       readonly kind: "attachClient";
       readonly session: number;
       readonly path: number;
+      readonly slot: number;
       readonly cid: number;
       readonly ticket: ConnectionTicket;
       readonly memory: ClientPathMemory;
+      /** First row of the block that counts what the path carries. */
+      readonly statisticsRow: number;
     }
     | {
       readonly kind: "exposeClient";
@@ -36,7 +42,11 @@ export type LaneCommand =
       readonly path: number;
       readonly memory: RegisteredMemory;
     }
+    | { readonly kind: "drainClient"; readonly session: number; readonly path: number }
     | { readonly kind: "detachClient"; readonly session: number; readonly path: number }
+    | { readonly kind: "endClientPath"; readonly session: number; readonly path: number }
+    | { readonly kind: "setClientUp"; readonly session: number; readonly isUp: boolean }
+    | { readonly kind: "setClientPolicy"; readonly session: number; readonly policy: MpathPolicy }
     | { readonly kind: "destroyClient"; readonly session: number }
     | { readonly kind: "createServer"; readonly setup: ServerLaneSetup }
     | {
@@ -46,8 +56,9 @@ export type LaneCommand =
       readonly cid: number;
       readonly ticket: ConnectionTicket;
       readonly memory: ServerPathMemory;
-      readonly receivedIndex: number;
+      readonly countersAt: number;
     }
+    | { readonly kind: "resumeServer"; readonly session: number; readonly chunk: number }
     | { readonly kind: "detachServer"; readonly session: number; readonly path: number }
     | { readonly kind: "destroyServer"; readonly session: number }
     | {
@@ -68,11 +79,32 @@ export type LaneCommand =
     }
     | { readonly kind: "unsetDevice"; readonly session: number; readonly device: number }
     | { readonly kind: "removeDevice"; readonly session: number; readonly device: number }
+    | {
+      readonly kind: "measureDevice";
+      readonly device: number;
+      readonly statisticsRow: number;
+    }
+    | { readonly kind: "inflight"; readonly limit: number }
   );
+
+/** A request in flight, by the handles of this process. */
+export interface LaneRequest extends WaitingRequest {
+  readonly side: "client" | "server";
+  readonly session: number;
+  /** 0 = no path carries it. */
+  readonly path: number;
+}
 
 /** What a reactor says. */
 export type LaneReply =
   | { readonly kind: "done"; readonly id: number }
+  | { readonly kind: "inflight"; readonly id: number; readonly requests: readonly LaneRequest[] }
+  | {
+    readonly kind: "chunkFree";
+    readonly session: number;
+    readonly waiter: number;
+    readonly chunk: number;
+  }
   | {
     readonly kind: "clientBroken" | "serverBroken";
     readonly session: number;
@@ -111,15 +143,25 @@ export interface DeviceControl {
 // Omit over a union keeps only what all members share, so it is spread over the members.
 type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 
+/** Where a reactor counts what the paths of clients carry. */
+export interface PathAccounts {
+  /** First row of the block of a path whose connection is attached. */
+  open(session: number, path: number, ticket: ConnectionTicket): number;
+  /** It is detached: no request of it is left. */
+  release(path: number): void;
+}
+
 /** Main's end of one reactor. */
 export class LaneClient implements LaneControl, DeviceControl {
   private nextId = 1;
   private readonly waiting = new Map<number, () => void>();
+  private readonly asked = new Map<number, (requests: readonly LaneRequest[]) => void>();
 
   /** @param send delivers a command to the reactor, in order */
   constructor(
     private readonly send: (command: LaneCommand) => void,
     private readonly events: LaneEvents,
+    private readonly paths?: PathAccounts,
   ) {}
 
   /** A message from the reactor. */
@@ -128,6 +170,12 @@ export class LaneClient implements LaneControl, DeviceControl {
       const done = this.waiting.get(reply.id);
       this.waiting.delete(reply.id);
       done?.();
+    } else if (reply.kind === "inflight") {
+      const answered = this.asked.get(reply.id);
+      this.asked.delete(reply.id);
+      answered?.(reply.requests);
+    } else if (reply.kind === "chunkFree") {
+      this.events.onServerChunkFree(reply.session, reply.waiter, reply.chunk);
     } else if (reply.kind === "clientBroken") {
       this.events.onClientBroken(reply.session, reply.path, reply.failure);
     } else {
@@ -148,12 +196,17 @@ export class LaneClient implements LaneControl, DeviceControl {
   attachClient(
     session: number,
     path: number,
+    slot: number,
     cid: number,
     ticket: ConnectionTicket,
     memory: ClientPathMemory,
     done: () => void,
   ): void {
-    this.request({ kind: "attachClient", session, path, cid, ticket, memory }, done);
+    const statisticsRow = this.paths?.open(session, path, ticket) ?? UNMEASURED_ROW;
+    this.request(
+      { kind: "attachClient", session, path, slot, cid, ticket, memory, statisticsRow },
+      done,
+    );
   }
 
   exposeClient(session: number, path: number, memory: RegisteredMemory): void {
@@ -164,8 +217,27 @@ export class LaneClient implements LaneControl, DeviceControl {
     this.request({ kind: "concealClient", session, path, memory }, done);
   }
 
+  drainClient(session: number, path: number, done: () => void): void {
+    this.request({ kind: "drainClient", session, path }, done);
+  }
+
   detachClient(session: number, path: number, done: () => void): void {
-    this.request({ kind: "detachClient", session, path }, done);
+    this.request({ kind: "detachClient", session, path }, () => {
+      this.paths?.release(path);
+      done();
+    });
+  }
+
+  endClientPath(session: number, path: number): void {
+    this.send({ id: 0, kind: "endClientPath", session, path });
+  }
+
+  setClientUp(session: number, isUp: boolean): void {
+    this.send({ id: 0, kind: "setClientUp", session, isUp });
+  }
+
+  setClientPolicy(session: number, policy: MpathPolicy): void {
+    this.send({ id: 0, kind: "setClientPolicy", session, policy });
   }
 
   destroyClient(session: number, done: () => void): void {
@@ -182,13 +254,17 @@ export class LaneClient implements LaneControl, DeviceControl {
     cid: number,
     ticket: ConnectionTicket,
     memory: ServerPathMemory,
-    receivedIndex: number,
+    countersAt: number,
     done: () => void,
   ): void {
     this.request(
-      { kind: "attachServer", session, path, cid, ticket, memory, receivedIndex },
+      { kind: "attachServer", session, path, cid, ticket, memory, countersAt },
       done,
     );
+  }
+
+  resumeServer(session: number, chunk: number): void {
+    this.send({ id: 0, kind: "resumeServer", session, chunk });
   }
 
   detachServer(session: number, path: number, done: () => void): void {
@@ -233,5 +309,21 @@ export class LaneClient implements LaneControl, DeviceControl {
 
   removeDevice(session: number, device: number, done: () => void): void {
     this.request({ kind: "removeDevice", session, device }, done);
+  }
+
+  /**
+   * Has the requests of a mapped device counted; sent before its first {@link setDevice}, valid
+   * until {@link removeDevice}.
+   * @param statisticsRow first row of a block as `io_statistics.ts` lays it out
+   */
+  measureDevice(device: number, statisticsRow: number): void {
+    this.send({ id: 0, kind: "measureDevice", device, statisticsRow });
+  }
+
+  /** Asks for the requests in flight on the reactor, the oldest first. */
+  inflight(limit: number, answered: (requests: readonly LaneRequest[]) => void): void {
+    const id = this.nextId++;
+    this.asked.set(id, answered);
+    this.send({ id, kind: "inflight", limit });
   }
 }

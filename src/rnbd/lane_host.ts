@@ -5,17 +5,20 @@
 import type { FabricAdopter, FabricFailure } from "../fabric/fabric.ts";
 import type { Arena } from "../ring/arena.ts";
 import type { Flushable } from "../ring/executor.ts";
+import type { RequestClock } from "../ring/turn_clock.ts";
 import { ClientConnection } from "../rtrs/client/connection.ts";
 import { POSTS_PER_REQUEST_MAX, SERVICE_POSTS_MAX } from "../rtrs/limits.ts";
 import { ServerConnection } from "../rtrs/server/connection.ts";
 import type { OpenBackendQueue } from "./backend.ts";
 import { BlockLane, DeviceQueue } from "./client/block_lane.ts";
-import type { LaneCommand, LaneReply } from "./lane_commands.ts";
+import { UNMEASURED_ROW } from "./io_statistics.ts";
+import type { LaneCommand, LaneReply, LaneRequest } from "./lane_commands.ts";
 import { IoLane } from "./server/io_lane.ts";
 
 /** What the thread gives its lanes. */
 export interface LaneThread {
   readonly arena: Arena;
+  readonly clock: RequestClock;
   defer(task: Flushable): void;
   /** Carriers by their name in the ticket. */
   readonly adopter: FabricAdopter;
@@ -47,6 +50,8 @@ export class LaneHost {
   private readonly servers = new Map<number, ServerEntry>();
   /** Who waits until the connections of a path have ended: key is the path's handle. */
   private readonly detaching = new Map<number, () => void>();
+  /** Where the requests of a mapped device are counted: first row by its handle. */
+  private readonly measured = new Map<number, number>();
 
   constructor(
     private readonly thread: LaneThread,
@@ -72,8 +77,17 @@ export class LaneHost {
       case "concealClient":
         this.connectionOf(command.session, command.path)?.conceal(command.memory);
         return done();
+      case "drainClient":
+        return this.drainClient(command, done);
       case "detachClient":
         return this.detachClient(command, done);
+      case "endClientPath":
+        return this.clients.get(command.session)?.lane.lane.onPathEnded(command.path);
+      case "setClientUp":
+        return this.setClientUp(command);
+      case "setClientPolicy":
+        this.client(command.session).lane.lane.policy = command.policy;
+        return;
       case "destroyClient":
         return this.destroyClient(command.session, done);
       case "createServer":
@@ -81,6 +95,8 @@ export class LaneHost {
       case "attachServer":
         this.attachServer(command);
         return done();
+      case "resumeServer":
+        return this.servers.get(command.session)?.lane.lane.resume(command.chunk);
       case "detachServer":
         return this.detachServer(command, done);
       case "destroyServer":
@@ -105,6 +121,12 @@ export class LaneHost {
         return this.unsetDevice(command);
       case "removeDevice":
         return this.removeDevice(command, done);
+      case "measureDevice":
+        return void this.measured.set(command.device, command.statisticsRow);
+      case "inflight": {
+        const requests = this.oldestRequests(command.limit);
+        return this.thread.reply({ kind: "inflight", id: command.id, requests });
+      }
     }
   }
 
@@ -136,7 +158,8 @@ export class LaneHost {
 
   private attachClient(command: LaneCommand & { kind: "attachClient" }): void {
     const { lane, connections } = this.client(command.session);
-    const connection = new ClientConnection(lane.lane, command.path, command.cid);
+    const connection = new ClientConnection(lane.lane, command.path, command.slot, command.cid);
+    connection.statisticsRow = command.statisticsRow;
     const limits = {
       postsMax: lane.lane.setup.permits * POSTS_PER_REQUEST_MAX,
       receiveBytesMax: 64,
@@ -155,9 +178,21 @@ export class LaneHost {
     return undefined;
   }
 
+  private drainClient(command: LaneCommand & { kind: "drainClient" }, done: () => void): void {
+    const connection = this.connectionOf(command.session, command.path);
+    if (connection === undefined) done();
+    else connection.drain(done);
+  }
+
+  private setClientUp(command: LaneCommand & { kind: "setClientUp" }): void {
+    const entry = this.clients.get(command.session);
+    if (entry === undefined) return;
+    if (!command.isUp) { for (const device of entry.devices.values()) device.isOpen = false; }
+    entry.lane.lane.setUp(command.isUp);
+  }
+
   private detachClient(command: LaneCommand & { kind: "detachClient" }, done: () => void): void {
-    const { connections, devices } = this.client(command.session);
-    for (const device of devices.values()) device.isOpen = false;
+    const { connections } = this.client(command.session);
     this.detaching.set(command.path, done);
     for (const connection of [...connections]) {
       if (connection.path === command.path) connection.close();
@@ -188,6 +223,8 @@ export class LaneHost {
     const lane = new IoLane(this.thread, setup, {
       onConnectionBroken: (connection, failure) =>
         this.report("serverBroken", session, connection.path, failure),
+      onChunkFree: (waiter, chunk) =>
+        this.thread.reply({ kind: "chunkFree", session, waiter, chunk }),
       onConnectionDrained: (connection) => {
         connections.delete(connection);
         this.checkDetached(connection.path, connections);
@@ -202,7 +239,7 @@ export class LaneHost {
       lane.lane,
       command.path,
       command.cid,
-      command.receivedIndex,
+      command.countersAt,
     );
     const limits = {
       postsMax: lane.lane.setup.queueDepth * POSTS_PER_REQUEST_MAX + SERVICE_POSTS_MAX,
@@ -234,12 +271,28 @@ export class LaneHost {
     const { lane, devices } = this.client(command.session);
     let device = devices.get(command.device);
     if (device === undefined) {
-      device = new DeviceQueue(lane, command.geometry);
+      const row = this.measured.get(command.device) ?? UNMEASURED_ROW;
+      device = new DeviceQueue(lane, command.device, command.geometry, row);
       devices.set(command.device, device);
     }
     device.geometry = command.geometry;
     device.deviceId = command.deviceId;
     device.isOpen = true;
+  }
+
+  private oldestRequests(limit: number): LaneRequest[] {
+    const requests: LaneRequest[] = [];
+    for (const [session, { lane }] of this.clients) {
+      for (const request of lane.oldestRequests(limit)) {
+        requests.push({ side: "client", session, ...request });
+      }
+    }
+    for (const [session, { lane }] of this.servers) {
+      for (const request of lane.oldestRequests(limit)) {
+        requests.push({ side: "server", session, ...request });
+      }
+    }
+    return requests.sort((a, b) => b.ageUs - a.ageUs).slice(0, limit);
   }
 
   private unsetDevice(command: LaneCommand & { kind: "unsetDevice" }): void {
@@ -248,6 +301,7 @@ export class LaneHost {
   }
 
   private removeDevice(command: LaneCommand & { kind: "removeDevice" }, done: () => void): void {
+    this.measured.delete(command.device);
     const devices = this.clients.get(command.session)?.devices;
     const device = devices?.get(command.device);
     if (device === undefined) return done();

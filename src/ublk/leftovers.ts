@@ -1,11 +1,18 @@
-/** Devices of this program whose process is gone: found by their tag, taken over or told of. */
+/** Devices of this program whose process is gone: found by their tag, taken over or deleted. */
 import { describeErrno, ERRNO } from "../ffi/errno.ts";
 import { DEVICE_STATE } from "./commands.ts";
+import type { UblkControl } from "./control.ts";
 import { UblkDevice, type UblkDeviceOptions } from "./device.ts";
 import type { DeviceInfo } from "./device_info.ts";
-import { blockPath } from "./device_node.ts";
-import { RECOVERY_RETRY_MS, RECOVERY_TIMEOUT_MS, SERVED_TIMEOUT_MS } from "./limits.ts";
-import { isSameTag } from "./ownership_tag.ts";
+import { blockPath, removeLink } from "./device_node.ts";
+import {
+  DELETE_TIMEOUT_MS,
+  RECOVERY_RETRY_MS,
+  RECOVERY_TIMEOUT_MS,
+  SERVED_TIMEOUT_MS,
+} from "./limits.ts";
+import { isOurs, isSameTag, type OwnershipTag } from "./ownership_tag.ts";
+import { lastingUsersOf } from "./users.ts";
 
 const CHAR_CLASS = "/sys/class/ublk-char";
 
@@ -90,4 +97,48 @@ export async function adoptLeftover(options: UblkDeviceOptions): Promise<Adoptio
     warnings.push(`${blockPath(id)} is a leftover of this mapping and is left alone: ${result}`);
   }
   return { device: undefined, warnings };
+}
+
+/** All devices that this program made, on whatever node. @throws Error without a driver */
+export async function taggedDevices(control: UblkControl): Promise<DeviceInfo[]> {
+  const found: DeviceInfo[] = [];
+  for (const id of deviceIds()) {
+    const info = await control.deviceInfo(id);
+    if (info !== undefined && isOurs(info.tag)) found.push(info);
+  }
+  return found;
+}
+
+/**
+ * Whether a living process has the device. One that waits for its server was left behind, also
+ * when that had the number that we have now, as in a container.
+ */
+export function isServed({ serverPid, state }: DeviceInfo): boolean {
+  if (serverPid === Deno.pid) return state !== DEVICE_STATE.QUIESCED;
+  return isAlive(serverPid);
+}
+
+/** Who uses a device that was left behind, in words that follow "is in use: ". */
+export const leftoverUsers = (id: number): Promise<string[]> => lastingUsersOf(`ublkb${id}`);
+
+/**
+ * Deletes a device that was left behind, and its link, if it still is what it was: the kernel gives
+ * numbers out again.
+ * @returns who uses it; then it stays, as does one that is served or has another tag
+ * @throws SystemError when the kernel refuses
+ */
+export async function deleteLeftover(
+  control: UblkControl,
+  id: number,
+  tag: OwnershipTag,
+  link: string,
+): Promise<string[]> {
+  const info = await control.deviceInfo(id);
+  if (info === undefined || !isSameTag(info.tag, tag) || isServed(info)) return [];
+  const users = await leftoverUsers(id);
+  if (users.length > 0) return users;
+  removeLink(link, id);
+  await control.stopDevice(id);
+  if (await control.deleteDevice(id, DELETE_TIMEOUT_MS)) return [];
+  return ["somebody who cannot be seen from here"];
 }

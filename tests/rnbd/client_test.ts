@@ -1,11 +1,14 @@
 /** The RNBD client's control half: greeting, OPEN with retries, re-OPEN, unmap at any time. */
 import assert from "node:assert/strict";
-import { ADMIN_QUEUE_MAX } from "../../src/rnbd/limits.ts";
+import { ADMIN_QUEUE_MAX, OTHER_WRITER_PATIENCE_MS } from "../../src/rnbd/limits.ts";
 import { AdminQueue } from "../../src/rnbd/client/admin_queue.ts";
 import type { DeviceFailure } from "../../src/rnbd/client/device.ts";
 import { RnbdClientRig } from "./harness/client_rig.ts";
 
 const EPERM = 1;
+const ENOENT = 2;
+const EBUSY = 16;
+const ENOMEM = 12;
 
 Deno.test("after connecting: SESS_INFO, then OPEN of every device", () => {
   const rig = new RnbdClientRig();
@@ -84,9 +87,9 @@ Deno.test("OPEN that is refused is told in words, and tried again with back-off"
   rig.greet();
   const device = rig.client.addDevice("disk", "rw");
   for (const delayMs of [1000, 2000, 4000, 4000]) {
-    rig.answer(rig.next(), EPERM);
-    assert.deepEqual([device.state, device.lastFailure!.errno], ["closed", EPERM]);
-    assert.match(device.lastFailure!.reason, /open for writing/);
+    rig.answer(rig.next(), EBUSY);
+    assert.deepEqual([device.state, device.lastFailure!.errno], ["closed", EBUSY]);
+    assert.match(device.lastFailure!.reason, /refused to open disk .rw.: EBUSY/);
     assert.equal(device.nextTryAt, rig.rtrs.clock.now() + delayMs);
     rig.rtrs.clock.advance(delayMs - 1);
     rig.assertQuiet();
@@ -95,6 +98,45 @@ Deno.test("OPEN that is refused is told in words, and tried again with back-off"
   rig.answerOpen(rig.next());
   assert.deepEqual([device.state, device.failures, device.lastFailure], ["open", 0, undefined]);
   assert.equal(rig.events.filter((event) => event === "failed disk").length, 4);
+});
+
+Deno.test("OPEN that would be refused again is not tried again before something changes", () => {
+  const rig = new RnbdClientRig();
+  rig.greet();
+  const device = rig.client.addDevice("disk", "ro");
+  rig.answer(rig.next(), EPERM);
+  assert.match(device.lastFailure!.reason, /the server's exports do not allow it/);
+  assert.deepEqual([device.state, device.nextTryAt], ["closed", undefined]);
+  rig.rtrs.clock.advance(4000);
+  rig.assertQuiet();
+  rig.client.retryDevice(device);
+  rig.answer(rig.next(), ENOENT);
+  assert.equal(device.nextTryAt, undefined);
+  rig.disconnect();
+  rig.rtrs.clock.advance(1000);
+  rig.greet();
+  rig.answerOpen(rig.next());
+  assert.deepEqual([device.state, device.lastFailure], ["open", undefined]);
+});
+
+Deno.test("another writer is waited for as long as its server may need to notice its death", () => {
+  const rig = new RnbdClientRig({ settings: { reconnectDelayMaxMs: 4000 } });
+  rig.greet();
+  const device = rig.client.addDevice("disk", "rw");
+  const started = rig.rtrs.clock.now();
+  for (;;) {
+    rig.answer(rig.next(), EPERM);
+    assert.match(device.lastFailure!.reason, /open for writing/);
+    if (device.nextTryAt === undefined) break;
+    rig.rtrs.clock.advance(device.nextTryAt - rig.rtrs.clock.now());
+  }
+  const patienceMs = rig.rtrs.clock.now() - started;
+  assert.ok(patienceMs >= OTHER_WRITER_PATIENCE_MS && patienceMs < OTHER_WRITER_PATIENCE_MS + 4000);
+  rig.rtrs.clock.advance(4000);
+  rig.assertQuiet();
+  rig.client.retryDevice(device);
+  rig.answer(rig.next(), EPERM);
+  assert.ok(device.nextTryAt !== undefined, "a reason to try is a reason to wait again");
 });
 
 Deno.test("OPEN_RSP that makes no sense is a failure like any other", () => {
@@ -332,8 +374,8 @@ Deno.test("refresh: another OPEN of the open name, whose size reaches every reac
   }
   assert.equal(rig.events.at(-1), `resized disk ${8192 * 512}`);
   rig.client.refreshDevice(device, (failure) => outcomes.push(failure));
-  rig.answer(rig.next(), 2);
-  assert.equal(outcomes[1]?.errno, 2);
+  rig.answer(rig.next(), ENOMEM);
+  assert.equal(outcomes[1]?.errno, ENOMEM);
   assert.equal(device.geometry!.sizeBytes, 8192 * 512, "a refusal changes nothing");
   assert.equal(device.state, "open");
 });

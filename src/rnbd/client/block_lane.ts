@@ -6,6 +6,7 @@ import type { FabricFailure } from "../../fabric/fabric.ts";
 import { ERRNO } from "../../ffi/errno.ts";
 import type { Flushable } from "../../ring/executor.ts";
 import type { Arena } from "../../ring/arena.ts";
+import type { RequestClock } from "../../ring/turn_clock.ts";
 import { ClientConnection } from "../../rtrs/client/connection.ts";
 import { ClientLane, type ClientLaneSetup, type ClientLaneUser } from "../../rtrs/client/lane.ts";
 import {
@@ -16,10 +17,13 @@ import {
   type BlockUser,
 } from "../block_queue.ts";
 import { encodeIo, IO, RW_FLAG } from "../codec.ts";
+import { UNMEASURED_ROW } from "../io_statistics.ts";
+import { type MeasuredDisk, RequestTable, type WaitingRequest } from "../request_table.ts";
 
 /** What a block lane needs of its thread. */
 export interface BlockLaneHost {
   readonly arena: Arena;
+  readonly clock: RequestClock;
   defer(task: Flushable): void;
 }
 
@@ -30,13 +34,22 @@ export interface BlockLaneEvents {
 }
 
 /** A mapped disk on one reactor. */
-export class DeviceQueue implements BlockQueue {
+export class DeviceQueue implements BlockQueue, MeasuredDisk {
   isOpen = false;
   /** The server's id of the device; changes with every OPEN. */
   deviceId = 0;
   geometry: BlockGeometry;
 
-  constructor(private readonly lane: BlockLane, geometry: BlockGeometry) {
+  /**
+   * @param number handle of the device in this process
+   * @param statisticsRow where its requests are counted
+   */
+  constructor(
+    private readonly lane: BlockLane,
+    readonly number: number,
+    geometry: BlockGeometry,
+    readonly statisticsRow: number,
+  ) {
     this.geometry = geometry;
   }
 
@@ -78,6 +91,7 @@ export class BlockLane implements ClientLaneUser, Flushable {
   private readonly firstPermit: number;
   private readonly users: (BlockUser | undefined)[];
   private readonly tokens: Int32Array;
+  private readonly requests: RequestTable;
   /** Permits whose request failed before it was sent. */
   private failed: Int32Array;
   private failing: Int32Array;
@@ -93,6 +107,7 @@ export class BlockLane implements ClientLaneUser, Flushable {
     this.firstPermit = setup.firstPermit;
     this.users = new Array<BlockUser | undefined>(setup.permits).fill(undefined);
     this.tokens = new Int32Array(setup.permits);
+    this.requests = new RequestTable(setup.permits, host.arena, host.clock);
     this.failed = new Int32Array(setup.permits);
     this.failing = new Int32Array(setup.permits);
   }
@@ -132,6 +147,7 @@ export class BlockLane implements ClientLaneUser, Flushable {
     const index = permit - this.firstPermit;
     this.users[index] = user;
     this.tokens[index] = token;
+    this.requests.begin(index, device, operation, offset, length);
     if (!device.isOpen || !this.send(device, permit, operation, flags, offset, length, at)) {
       this.failed[this.failedCount++] = permit;
       this.host.defer(this);
@@ -158,10 +174,15 @@ export class BlockLane implements ClientLaneUser, Flushable {
     return lane.write(permit, IO.BYTES, at, operation === BLOCK_OP.WRITE ? length : 0);
   }
 
-  onResponse(permit: number, errno: number): void {
+  onResponse(permit: number, errno: number, connection: ClientConnection | undefined): void {
+    this.end(permit, errno, connection?.statisticsRow ?? UNMEASURED_ROW);
+  }
+
+  private end(permit: number, errno: number, pathRow: number): void {
     const index = permit - this.firstPermit;
     const user = this.users[index]!;
     this.users[index] = undefined;
+    this.requests.end(index, errno, pathRow);
     user.onBlockDone(permit, this.tokens[index]!, errno);
   }
 
@@ -172,10 +193,18 @@ export class BlockLane implements ClientLaneUser, Flushable {
     this.failed = this.failing;
     this.failing = failing;
     this.failedCount = 0;
-    for (let i = 0; i < count; i++) this.onResponse(failing[i]!, ERRNO.EIO);
+    for (let i = 0; i < count; i++) this.end(failing[i]!, ERRNO.EIO, UNMEASURED_ROW);
     for (let n = this.waiters.length; n > 0 && this.lane.freePermits > 0; n--) {
       this.waiters.shift()!.onPermits();
     }
+  }
+
+  /** The requests that wait longest, and the paths that carry them; 0 = none does. */
+  oldestRequests(limit: number): (WaitingRequest & { readonly path: number })[] {
+    return this.requests.oldest(limit).map((request) => {
+      const slot = request.slot + this.firstPermit;
+      return { ...request, slot, path: this.lane.pathOf(slot) };
+    });
   }
 
   onHeartbeat(): void {

@@ -1,28 +1,19 @@
 /**
  * The RNBD client of one session, the control half: after each connect it greets the server and
- * opens every device anew; what cannot be opened is tried again with back-off.
+ * opens every device anew; what cannot be opened is tried again with back-off, unless the answer
+ * would be the same.
  */
 import type { FabricFailure } from "../../fabric/fabric.ts";
-import { describeErrno, ERRNO } from "../../ffi/errno.ts";
+import { ERRNO } from "../../ffi/errno.ts";
 import { backoffMs } from "../../rtrs/client/backoff.ts";
 import { countdown } from "../../rtrs/countdown.ts";
+import type { ClientPath } from "../../rtrs/client/path.ts";
 import type { ClientSession, ClientSessionUser } from "../../rtrs/client/session.ts";
-import { accessModeCode, type AccessModeName } from "../access_mode.ts";
-import {
-  CLOSE,
-  decodeOpenResponse,
-  encodeClose,
-  encodeOpen,
-  encodeSessionInfo,
-  OPEN,
-  OPEN_RSP,
-  type OpenResponse,
-  RNBD_MESSAGE,
-  SESS_INFO,
-} from "../codec.ts";
+import type { AccessModeName } from "../access_mode.ts";
+import type { OpenResponse } from "../codec.ts";
 import type { DeviceControl } from "../lane_commands.ts";
-import { AdminQueue } from "./admin_queue.ts";
-import { ClientDevice, type DeviceFailure, explainOpenErrno, geometryOf } from "./device.ts";
+import { AdminMessages, isConnectionErrno } from "./admin_messages.ts";
+import { ClientDevice, type DeviceFailure, geometryOf, isFinalRefusal } from "./device.ts";
 
 /** Told about devices; the appliance exposes and reports them. */
 export interface RnbdClientUser {
@@ -33,7 +24,24 @@ export interface RnbdClientUser {
   /** An OPEN was refused, or the session could not be connected. */
   onDeviceFailed(device: ClientDevice, failure: DeviceFailure): void;
   onSession(isConnected: boolean, failure: FabricFailure | undefined): void;
+  /** A path of the session was connected or lost. */
+  onPath(path: ClientPath): void;
 }
+
+/** What a server answers to an OPEN only when it does not have the name open already. */
+const REFUSALS_OF_UNOPENED: ReadonlySet<number> = new Set([
+  ERRNO.EPERM,
+  ERRNO.ENOENT,
+  ERRNO.EACCES,
+  ERRNO.EROFS,
+]);
+
+function closedMeanwhile({ devicePath }: ClientDevice): DeviceFailure {
+  return { errno: ERRNO.EIO, reason: `${devicePath} was closed meanwhile` };
+}
+
+/** Gets why the server did not tell the size, or undefined. */
+type RefreshDone = (failure: DeviceFailure | undefined) => void;
 
 /** See the head of this file. */
 export class RnbdClient implements ClientSessionUser {
@@ -41,8 +49,15 @@ export class RnbdClient implements ClientSessionUser {
   lastFailure: FabricFailure | undefined;
   /** Set right after construction: the session needs its user first. */
   session!: ClientSession;
-  private readonly admin = new AdminQueue(() => this.session.adminLane);
+  private readonly admin = new AdminMessages(() => this.session.adminLane);
   private isGreeted = false;
+  /**
+   * Devices that the server had open, or may have had, when the session was lost. It may still be
+   * the same session to the server: then what is not wanted any more must be closed.
+   */
+  private readonly leftOpen = new Set<ClientDevice>();
+  /** Devices whose size the server is being asked for, and who waits for that. */
+  private readonly refreshing = new Map<ClientDevice, RefreshDone[]>();
 
   constructor(
     private readonly reactors: readonly DeviceControl[],
@@ -81,40 +96,57 @@ export class RnbdClient implements ClientSessionUser {
   private sendClose(device: ClientDevice, done: () => void): void {
     if (!device.isHeld) return done();
     device.isHeld = false;
-    this.admin.send({
-      answerBytes: 0,
-      build: (view, at) => {
-        encodeClose(view, at, device.deviceId);
-        return CLOSE.BYTES;
-      },
-      // Without a connection the server closes the device by itself.
-      done,
+    this.admin.close(device.deviceId, (errno) => {
+      if (isConnectionErrno(errno)) this.leftOpen.add(device);
+      done();
     });
   }
 
   onConnected(): void {
     this.lastFailure = undefined;
-    this.admin.send({
-      answerBytes: SESS_INFO.BYTES,
-      build: (view, at) => {
-        encodeSessionInfo(view, at, RNBD_MESSAGE.SESS_INFO);
-        return SESS_INFO.BYTES;
-      },
-      done: (errno) => {
-        if (errno !== 0) return this.onGreetingFailed(errno);
-        this.isGreeted = true;
-        this.user.onSession(true, undefined);
-        for (const device of this.devices.values()) this.openDevice(device);
-      },
+    if (!this.session.mayOutliveOutage) this.leftOpen.clear();
+    this.admin.greet((failure) => {
+      if (failure === undefined) this.closeLeftOpen();
+      // A dead connection reports itself; a server that refuses the greeting is no RNBD server.
+      else if (this.session.isConnected) this.session.fail(failure);
     });
   }
 
-  private onGreetingFailed(errno: number): void {
-    // A dead connection reports itself; a server that refuses the greeting is no RNBD server.
-    if (!this.session.isConnected) return;
-    const reason = `the server refused the greeting (SESS_INFO): ${describeErrno(errno)}: ` +
-      "is it an RNBD server?";
-    this.session.path.fail({ errno, reason });
+  /**
+   * Closes what was removed while there was no connection, before anything is opened. Only the
+   * names are sure, and to open one that is open changes nothing (rnbd-srv.c:711).
+   */
+  private closeLeftOpen(): void {
+    const removed = [...this.leftOpen].filter((device) => device.isRemoved);
+    const names = new Set(removed.map((device) => device.devicePath));
+    if (names.size === 0) return this.openAll();
+    let isLost = false;
+    const closed = countdown(names.size, () => {
+      if (isLost) return;
+      for (const device of removed) this.leftOpen.delete(device);
+      this.closeLeftOpen();
+    });
+    const done = (errno: number) => {
+      isLost ||= isConnectionErrno(errno);
+      closed();
+    };
+    for (const name of names) {
+      this.admin.open(name, "ro", (outcome) => {
+        if ("errno" in outcome) done(outcome.errno);
+        else this.admin.close(outcome.deviceId, done);
+      });
+    }
+  }
+
+  private openAll(): void {
+    this.leftOpen.clear();
+    this.isGreeted = true;
+    this.user.onSession(true, undefined);
+    for (const device of this.devices.values()) this.openDevice(device);
+  }
+
+  onPath(path: ClientPath): void {
+    this.user.onPath(path);
   }
 
   onDisconnected(failure: FabricFailure): void {
@@ -124,6 +156,8 @@ export class RnbdClient implements ClientSessionUser {
     for (const device of this.devices.values()) {
       device.retryTimer?.cancel();
       device.nextTryAt = undefined;
+      if (device.isHeld) this.leftOpen.add(device);
+      device.refusedSince = undefined;
       device.isHeld = false;
       if (device.state !== "open") continue;
       device.state = "closed";
@@ -178,34 +212,80 @@ export class RnbdClient implements ClientSessionUser {
   /** Tries to open a closed device now instead of when its back-off says. */
   retryDevice(device: ClientDevice): void {
     device.retryTimer?.cancel();
+    device.refusedSince = undefined;
     device.nextTryAt = undefined;
     if (this.isGreeted) this.openDevice(device);
-    else this.session.reconnect();
+    // With a connection the greeting is under way, and every device is opened after it.
+    else if (!this.session.isConnected) this.session.reconnect();
   }
 
   /**
    * Asks the server for an open device's size, by another OPEN of its name, which changes nothing
-   * there (rnbd-srv.c:711).
-   * @param done gets why it could not be told
+   * there (rnbd-srv.c:711). A server that took the device away tells another id, or refuses: then
+   * it is closed, and stays so until somebody opens it anew.
    */
-  refreshDevice(device: ClientDevice, done: (failure: DeviceFailure | undefined) => void): void {
-    const earlier = device.geometry?.sizeBytes;
-    this.sendOpen(device, (outcome) => {
-      if ("errno" in outcome) return done(outcome);
-      if (device.isRemoved || device.state !== "open") {
-        return done({ errno: ERRNO.EIO, reason: `${device.devicePath} was closed meanwhile` });
-      }
-      this.takeOver(device, outcome);
-      const told = countdown(this.reactors.length, () => {
-        if (device.geometry!.sizeBytes !== earlier) this.user.onDeviceResized(device);
-        done(undefined);
-      });
-      this.setOnReactors(device, told);
+  refreshDevice(device: ClientDevice, done: RefreshDone): void {
+    const others = this.refreshing.get(device);
+    if (others !== undefined) {
+      others.push(done);
+      return;
+    }
+    if (device.state !== "open") return done(closedMeanwhile(device));
+    const waiting = [done];
+    this.refreshing.set(device, waiting);
+    device.isOpening = true;
+    this.sendOpen(device, (outcome) =>
+      this.onRefreshed(device, outcome, (failure) => {
+        this.refreshing.delete(device);
+        this.endOpening(device);
+        for (const callback of waiting) callback(failure);
+      }));
+  }
+
+  private onRefreshed(
+    device: ClientDevice,
+    outcome: OpenResponse | DeviceFailure,
+    done: RefreshDone,
+  ): void {
+    const isRefused = "errno" in outcome;
+    if (isRefused && !REFUSALS_OF_UNOPENED.has(outcome.errno)) return done(outcome);
+    const isTaken = device.isHeld && (isRefused || outcome.deviceId !== device.deviceId);
+    if (isTaken) {
+      // The CLOSE of the old id frees it; that of a new one is due when the device is closed.
+      this.sendClose(device, () => {});
+      if (!isRefused) this.takeOver(device, outcome);
+    }
+    if (device.isRemoved || device.state !== "open") return done(closedMeanwhile(device));
+    if (isTaken) return done(this.onTakenAway(device));
+    if (isRefused) return done(outcome);
+    const earlier = device.geometry!.sizeBytes;
+    this.takeOver(device, outcome);
+    // Nearly always: the reactors know it already.
+    if (device.geometry!.sizeBytes === earlier) return done(undefined);
+    const told = countdown(this.reactors.length, () => {
+      this.user.onDeviceResized(device);
+      done(undefined);
     });
+    this.setOnReactors(device, told);
+  }
+
+  private onTakenAway(device: ClientDevice): DeviceFailure {
+    const reason = `the server has taken ${device.devicePath} away from this client`;
+    const failure = { errno: ERRNO.ENOTCONN, reason };
+    device.state = "closed";
+    device.lastFailure = failure;
+    for (const reactor of this.reactors) reactor.unsetDevice(this.session.handle, device.handle);
+    this.user.onDeviceClosed(device, failure);
+    this.sendClose(device, () => {});
+    return failure;
   }
 
   private openDevice(device: ClientDevice): void {
-    if (device.isOpening || device.isRemoved || device.state === "open") return;
+    if (device.isRemoved || device.state === "open") return;
+    if (device.isOpening) {
+      this.refreshing.get(device)?.push(() => this.openDevice(device));
+      return;
+    }
     if (this.isLeaving(device.devicePath)) return;
     device.isOpening = true;
     device.nextTryAt = undefined;
@@ -220,24 +300,10 @@ export class RnbdClient implements ClientSessionUser {
     device: ClientDevice,
     done: (outcome: OpenResponse | DeviceFailure) => void,
   ): void {
-    this.admin.send({
-      answerBytes: OPEN_RSP.BYTES,
-      build: (view, at) => {
-        encodeOpen(view, at, accessModeCode(device.mode), device.devicePath);
-        return OPEN.BYTES;
-      },
-      done: (errno, answerAt) => {
-        if (errno !== 0) {
-          const reason = explainOpenErrno(errno, device.devicePath, device.mode);
-          return done({ errno, reason });
-        }
-        const response = decodeOpenResponse(this.session.adminLane!.arena.view, answerAt);
-        if (typeof response === "string") {
-          const reason = `the server's answer to OPEN makes no sense: ${response}`;
-          return done({ errno: ERRNO.EPROTO, reason });
-        }
-        done(response);
-      },
+    this.admin.open(device.devicePath, device.mode, (outcome) => {
+      // The server may have opened it all the same.
+      if ("errno" in outcome && isConnectionErrno(outcome.errno)) this.leftOpen.add(device);
+      done(outcome);
     });
   }
 
@@ -263,6 +329,7 @@ export class RnbdClient implements ClientSessionUser {
       if (device.isRemoved || !device.isHeld) return;
       device.state = "open";
       device.failures = 0;
+      device.refusedSince = undefined;
       device.lastFailure = undefined;
       this.user.onDeviceOpen(device);
     });
@@ -280,10 +347,15 @@ export class RnbdClient implements ClientSessionUser {
     this.endOpening(device);
     if (device.isRemoved || !this.session.isConnected) return;
     device.lastFailure = failure;
-    device.failures++;
     const { settings, environment } = this.session;
+    const now = environment.clock.now();
+    device.refusedSince ??= now;
+    if (isFinalRefusal(failure.errno, device.mode, now - device.refusedSince)) {
+      return this.user.onDeviceFailed(device, failure);
+    }
+    device.failures++;
     const delayMs = backoffMs(settings, device.failures);
-    device.nextTryAt = environment.clock.now() + delayMs;
+    device.nextTryAt = now + delayMs;
     device.retryTimer = environment.clock.after(delayMs, () => {
       if (this.isGreeted) this.openDevice(device);
     });

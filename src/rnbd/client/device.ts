@@ -3,6 +3,7 @@ import { describeErrno, ERRNO } from "../../ffi/errno.ts";
 import type { Timer } from "../../rtrs/clock.ts";
 import type { AccessModeName } from "../access_mode.ts";
 import type { BlockGeometry } from "../block_queue.ts";
+import { OTHER_WRITER_PATIENCE_MS } from "../limits.ts";
 import { CACHE_POLICY, type OpenResponse, SECTOR_BYTES } from "../codec.ts";
 
 /** Why a device is not open, and when it is tried again. */
@@ -24,6 +25,8 @@ export class ClientDevice {
   /** By the clock; undefined = no try is due. */
   nextTryAt: number | undefined;
   failures = 0;
+  /** When the server began to refuse it, by the clock; undefined = it has not yet. */
+  refusedSince: number | undefined;
   retryTimer: Timer | undefined;
   /** An OPEN is under way. */
   isOpening = false;
@@ -37,6 +40,26 @@ export class ClientDevice {
     readonly devicePath: string,
     readonly mode: AccessModeName,
   ) {}
+}
+
+/** The name or the access mode is wrong: only a change on either side makes another answer. */
+const FINAL_REFUSALS: ReadonlySet<number> = new Set([
+  ERRNO.EPERM,
+  ERRNO.ENOENT,
+  ERRNO.EACCES,
+  ERRNO.EINVAL,
+  ERRNO.EROFS,
+  ERRNO.ENOTBLK,
+]);
+
+/**
+ * Whether a server that refused an OPEN would only do so again.
+ * @param refusedMs how long it has refused so far
+ */
+export function isFinalRefusal(errno: number, mode: AccessModeName, refusedMs: number): boolean {
+  const mayBeOtherWriter = errno === ERRNO.EPERM && mode !== "ro";
+  return FINAL_REFUSALS.has(errno) &&
+    !(mayBeOtherWriter && refusedMs < OTHER_WRITER_PATIENCE_MS);
 }
 
 /** Words for the errno of a refused OPEN. */

@@ -4,22 +4,27 @@
  */
 import type { FabricFailure } from "../../fabric/fabric.ts";
 import type { Arena } from "../../ring/arena.ts";
+import type { RequestClock } from "../../ring/turn_clock.ts";
 import type { ServerConnection } from "../../rtrs/server/connection.ts";
 import type { ParsedRequest } from "../../rtrs/server/gate.ts";
 import { ServerLane, type ServerLaneSetup, type ServerLaneUser } from "../../rtrs/server/lane.ts";
 import type { BackendHandler, BackendQueue, BackendTicket, OpenBackendQueue } from "../backend.ts";
 import { BLOCK_OP } from "../block_queue.ts";
+import { UNMEASURED_ROW } from "../io_statistics.ts";
+import { type MeasuredDisk, RequestTable, type WaitingRequest } from "../request_table.ts";
 import { checkIo, IO_REJECT, ioDeviceId, ioRejectionErrno, ParsedIo } from "./io_gate.ts";
 
 /** Told about the session's connections and devices; the reactor passes it on to main. */
 export interface IoLaneEvents {
   onConnectionBroken(connection: ServerConnection, failure: FabricFailure): void;
+  onChunkFree(thread: number, chunk: number): void;
   onConnectionDrained(connection: ServerConnection): void;
 }
 
 /** What an I/O lane needs of its thread. */
 export interface IoLaneHost {
   readonly arena: Arena;
+  readonly clock: RequestClock;
   readonly openQueue: OpenBackendQueue;
   /** Index in `arena.f64` of the counters of IO_REJECTIONS. */
   readonly ioRejectionsIndex: number;
@@ -45,7 +50,7 @@ const COUNT = { READS: 0, WRITES: 2, OTHERS: 4, ERRORS: 5 } as const;
 const STEP = { NONE: 0, WRITE: 1, WRITE_FUA: 2, FLUSH: 3 } as const;
 
 /** A device that the session has open. */
-interface OpenedDevice {
+interface OpenedDevice extends MeasuredDisk {
   readonly queue: BackendQueue;
   readonly readOnly: boolean;
   /** Set by {@link IoLane.closeDevice}; called once when the last operation has ended. */
@@ -57,13 +62,13 @@ export class IoLane implements ServerLaneUser, BackendHandler {
   readonly lane: ServerLane;
   private readonly devices: (OpenedDevice | undefined)[] = [];
   private readonly io = new ParsedIo();
+  /** By chunk. */
+  private readonly requests: RequestTable;
   /** Per chunk: the device that works on it, and where a READ's data lies. */
   private readonly deviceOf: (OpenedDevice | undefined)[];
   private readonly dataAt: Float64Array;
   /** Per chunk: the second operation of a request that needs two. */
   private readonly nextStep: Uint8Array;
-  private readonly offsetOf: Float64Array;
-  private readonly lengthOf: Uint32Array;
 
   constructor(
     private readonly host: IoLaneHost,
@@ -72,17 +77,18 @@ export class IoLane implements ServerLaneUser, BackendHandler {
   ) {
     this.lane = new ServerLane(host.arena, setup, this);
     const depth = setup.queueDepth;
+    this.requests = new RequestTable(depth, host.arena, host.clock);
     this.deviceOf = new Array<OpenedDevice | undefined>(depth).fill(undefined);
     this.dataAt = new Float64Array(depth);
     this.nextStep = new Uint8Array(depth);
-    this.offsetOf = new Float64Array(depth);
-    this.lengthOf = new Uint32Array(depth);
   }
 
   /** Makes a device usable under `deviceId`. */
   openDevice(deviceId: number, ticket: BackendTicket, readOnly: boolean): void {
     const queue = this.host.openQueue(ticket, this.lane.setup.queueDepth, this);
     this.devices[deviceId] = {
+      number: deviceId,
+      statisticsRow: ticket.statisticsRow ?? UNMEASURED_ROW,
       queue,
       readOnly: readOnly || ticket.geometry.readOnly,
       onIdle: undefined,
@@ -122,7 +128,9 @@ export class IoLane implements ServerLaneUser, BackendHandler {
       reason = checkIo(view, request, queue.geometry, readOnly, this.io);
     }
     if (reason !== 0) return this.reject(chunk, reason);
+    const { operation, offset, length } = this.io;
     this.deviceOf[chunk] = device;
+    this.requests.begin(chunk, device, operation, offset, length);
     this.dataAt[chunk] = chunkAt;
     this.start(chunk, chunkAt, queue);
   }
@@ -146,8 +154,6 @@ export class IoLane implements ServerLaneUser, BackendHandler {
       counters[at + COUNT.WRITES + 1]! += length;
       if (!this.io.preflush) return queue.write(chunk, offset, length, chunkAt, fua);
       this.nextStep[chunk] = fua ? STEP.WRITE_FUA : STEP.WRITE;
-      this.offsetOf[chunk] = offset;
-      this.lengthOf[chunk] = length;
       return queue.flush(chunk);
     }
     counters[at + COUNT.OTHERS]!++;
@@ -168,9 +174,11 @@ export class IoLane implements ServerLaneUser, BackendHandler {
       if (step === STEP.FLUSH) return device.queue.flush(slot);
       const at = this.dataAt[slot]!;
       const isFua = step === STEP.WRITE_FUA;
-      return device.queue.write(slot, this.offsetOf[slot]!, this.lengthOf[slot]!, at, isFua);
+      const { requests } = this;
+      return device.queue.write(slot, requests.offsetOf(slot), requests.lengthOf(slot), at, isFua);
     }
     this.deviceOf[slot] = undefined;
+    this.requests.end(slot, errno, UNMEASURED_ROW);
     if (errno !== 0) this.host.arena.f64[this.host.ioCountersIndex + COUNT.ERRORS]!++;
     this.lane.respond(slot, errno, this.dataAt[slot]!);
     this.checkIdle(device);
@@ -188,6 +196,14 @@ export class IoLane implements ServerLaneUser, BackendHandler {
     this.lane.respond(chunk, ioRejectionErrno(reason), 0);
   }
 
+  /** The requests that are worked on longest, and the paths that they came on; 0 = it is gone. */
+  oldestRequests(limit: number): (WaitingRequest & { readonly path: number })[] {
+    return this.requests.oldest(limit).map((request) => ({
+      ...request,
+      path: this.lane.pathOf(request.slot),
+    }));
+  }
+
   onHeartbeat(): void {
     // Heartbeats come on the service connection, which main has; the RTRS gate refuses others.
   }
@@ -198,6 +214,10 @@ export class IoLane implements ServerLaneUser, BackendHandler {
 
   onConnectionBroken(connection: ServerConnection, failure: FabricFailure): void {
     this.events.onConnectionBroken(connection, failure);
+  }
+
+  onChunkFree(thread: number, chunk: number): void {
+    this.events.onChunkFree(thread, chunk);
   }
 
   onConnectionDrained(connection: ServerConnection): void {

@@ -78,6 +78,8 @@ const MAX_SEGMENTS = 128;
 export class RnbdServer implements RtrsServerUser {
   /** Devices of each session by id. */
   readonly devices = new Map<ServerSession, (ServerDevice | undefined)[]>();
+  /** Ids of devices that {@link forceClose} closed, and their clients may still use. */
+  private readonly reservedIds = new Map<ServerSession, Map<number, string>>();
   /** Devices that are being closed, and what waits for the end of that. */
   private readonly closing = new Map<ServerDevice, (() => void)[]>();
 
@@ -113,7 +115,10 @@ export class RnbdServer implements RtrsServerUser {
     if (type === RNBD_MESSAGE.OPEN) return this.onOpen(session, chunk, chunkAt, request);
     if (type === RNBD_MESSAGE.CLOSE && request.userLength >= CLOSE.BYTES && !request.hasBuffer) {
       const id = view.getUint32(request.userAt + CLOSE.DEVICE_ID, true);
-      return this.closeDevice(session, id, () => session.respond(chunk, 0, 0));
+      return this.closeDevice(session, id, () => {
+        this.reservedIds.get(session)?.delete(id);
+        session.respond(chunk, 0, 0);
+      });
     }
     session.respond(chunk, ERRNO.EINVAL, 0);
   }
@@ -189,14 +194,17 @@ export class RnbdServer implements RtrsServerUser {
     chunkAt: number,
     device: ServerDevice,
   ): void {
+    this.revalidate(session, device, () => this.answerOpen(session, chunk, chunkAt, device));
+  }
+
+  /** Looks how long an open disk is now; `done` when the reactors serve that much. */
+  revalidate(session: ServerSession, device: ServerDevice, done: () => void): void {
     const sizeBytes = this.opener.currentSizeBytes(device.ticket);
-    if (sizeBytes === device.ticket.geometry.sizeBytes) {
-      return this.answerOpen(session, chunk, chunkAt, device);
-    }
+    if (sizeBytes === device.ticket.geometry.sizeBytes) return done();
     device.ticket = withSize(device.ticket, sizeBytes);
     const refreshed = countdown(this.reactors.length, () => {
       this.log.onResized(session, device);
-      this.answerOpen(session, chunk, chunkAt, device);
+      done();
     });
     for (const reactor of this.reactors) {
       reactor.refreshDevice(session.handle, device.id, refreshed);
@@ -219,14 +227,21 @@ export class RnbdServer implements RtrsServerUser {
     }
     const problem = sharingProblem(mode, this.writersOf(ticket.identity));
     if (problem !== undefined) return { errno: ERRNO.EPERM, reason: problem };
-    const free = devices.findIndex((device) => device === undefined);
-    const id = free < 0 ? devices.length : free;
+    const id = this.freeId(session, devices);
     if (id >= SESSION_DEVICES_MAX) {
       return { errno: ERRNO.EMFILE, reason: `${SESSION_DEVICES_MAX} devices are open` };
     }
     const device = { id, mappingPath, mode, ticket, ...opened };
     devices[id] = device;
     return device;
+  }
+
+  /** The lowest id that names nothing, and will not be taken for another device's. */
+  private freeId(session: ServerSession, devices: readonly (ServerDevice | undefined)[]): number {
+    const reserved = this.reservedIds.get(session);
+    let id = 0;
+    while (devices[id] !== undefined || reserved?.has(id) === true) id++;
+    return id;
   }
 
   private writersOf(identity: string): number {
@@ -287,11 +302,30 @@ export class RnbdServer implements RtrsServerUser {
     for (const reactor of this.reactors) reactor.closeDevice(session.handle, id, closed);
   }
 
+  /**
+   * Takes a device away from its client (rnbd-srv.c `rnbd_srv_sess_dev_force_close`): requests that
+   * run are finished, later ones get ENOTCONN. The id stays reserved until the client says CLOSE or
+   * its session ends; an OPEN of the name makes a device of its own.
+   * @param done the disk is not used any more
+   */
+  forceClose(session: ServerSession, device: ServerDevice, done: () => void): void {
+    if (this.devices.get(session)?.[device.id] !== device) return done();
+    const reserved = this.reservedIds.get(session) ?? new Map<number, string>();
+    this.reservedIds.set(session, reserved.set(device.id, device.mappingPath));
+    this.closeDevice(session, device.id, done);
+  }
+
+  /** Names of what {@link forceClose} closed, and the client has not let go of. */
+  forceClosed(session: ServerSession): string[] {
+    return [...this.reservedIds.get(session)?.values() ?? []];
+  }
+
   onSessionDown(session: ServerSession, done: () => void): void {
     const devices = this.devices.get(session) ?? [];
     const ids = devices.flatMap((device) => device === undefined ? [] : [device.id]);
     const closed = countdown(ids.length, () => {
       this.devices.delete(session);
+      this.reservedIds.delete(session);
       this.log.onSession(session, false);
       done();
     });

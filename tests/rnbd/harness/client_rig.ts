@@ -12,6 +12,7 @@ import {
 } from "../../../src/rnbd/codec.ts";
 import type { ClientDevice, DeviceFailure } from "../../../src/rnbd/client/device.ts";
 import { RnbdClient } from "../../../src/rnbd/client/client.ts";
+import type { ClientPath } from "../../../src/rtrs/client/path.ts";
 import type { ClientSessionSettings } from "../../../src/rtrs/client/session.ts";
 import { requestBufferId } from "../../../src/rtrs/immediate.ts";
 import { ClientRig } from "../../rtrs/harness/client_rig.ts";
@@ -61,6 +62,7 @@ export class RnbdClientRig {
       onDisconnected: (failure: DeviceFailure) => this.client.onDisconnected(failure),
       onAttemptFailed: (failure: DeviceFailure, nextTryMs: number | undefined) =>
         this.client.onAttemptFailed(failure, nextTryMs),
+      onPath: (path: ClientPath) => this.client.onPath(path),
       onAdminResponse: (permit: number, errno: number) =>
         this.client.onAdminResponse(permit, errno),
     };
@@ -78,6 +80,7 @@ export class RnbdClientRig {
         this.failures.push(failure);
       },
       onSession: (isConnected) => this.events.push(isConnected ? "up" : "down"),
+      onPath: () => {},
     });
     this.client.session = this.rtrs.session;
     this.rtrs.session.start();

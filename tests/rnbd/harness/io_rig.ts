@@ -160,6 +160,8 @@ export interface IoRequest {
 export class IoRig implements IoLaneEvents {
   readonly queues: FakeQueue[] = [];
   readonly lane: IoLane;
+  /** The test sets the time. */
+  readonly clock = { us: new Float64Array(1) };
   readonly broken: string[] = [];
   readonly drained: ServerConnection[] = [];
   private nextPath = 1;
@@ -167,6 +169,7 @@ export class IoRig implements IoLaneEvents {
   constructor(readonly arena: Arena = guardedArena(), readonly session = 0) {
     const host = {
       arena,
+      clock: this.clock,
       ioRejectionsIndex: (IO_REJECTIONS_AT + session * 128) / 8,
       ioCountersIndex: (IO_COUNTERS_AT + session * 64) / 8,
       openQueue: (ticket: BackendTicket, depth: number, handler: BackendHandler) => {
@@ -186,8 +189,8 @@ export class IoRig implements IoLaneEvents {
 
   connect(): FakeConnection {
     const path = this.nextPath++;
-    // Paths may share them: nobody looks at the counts here.
-    const received = (RECEIVED_AT + (path % 16) * 8) / 4;
+    // All paths share them: nobody looks at the counts here.
+    const received = RECEIVED_AT;
     const connection = new ServerConnection(this.lane.lane, path, 1, received);
     const fabric = new FakeConnection(connection);
     connection.bind(fabric);
@@ -232,6 +235,10 @@ export class IoRig implements IoLaneEvents {
 
   onConnectionBroken(_connection: ServerConnection, failure: FabricFailure): void {
     this.broken.push(failure.reason);
+  }
+
+  onChunkFree(): void {
+    // There is one thread.
   }
 
   onConnectionDrained(connection: ServerConnection): void {
