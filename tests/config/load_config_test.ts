@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { defaultRuntimeDir } from "../../src/appliance/config/environment.ts";
 import { loadConfig, parseConfig } from "../../src/appliance/config/load_config.ts";
 import { ConfigError } from "../../src/appliance/config/problems.ts";
-import { temporaryDirectory } from "../support/temporary.ts";
 
 const ENVIRONMENT = { hostName: "host", uid: 1000, xdgRuntimeDir: undefined, cores: 8 };
 const EXAMPLES = new URL("../../config/", import.meta.url);
 
-Deno.test("an empty file gives the defaults of [node] and nothing else", () => {
+Deno.test("an empty file gives the defaults of [node] and [control]", () => {
   assert.deepEqual(parseConfig("", null, ENVIRONMENT), {
     file: null,
+    files: [],
     node: {
       name: "host",
       runtimeDir: "/tmp/rnbd-appliance-1000",
@@ -17,6 +17,15 @@ Deno.test("an empty file gives the defaults of [node] and nothing else", () => {
       reactors: 4,
       spinUs: 50,
       memoryLimitBytes: 64 * 2 ** 30,
+      reconcileIntervalMs: 10_000,
+      watchConfig: false,
+    },
+    control: {
+      socketMode: 0o600,
+      socketGroup: undefined,
+      readOnlySocket: false,
+      readOnlySocketMode: 0o660,
+      http: undefined,
     },
     server: undefined,
     sessions: [],
@@ -90,6 +99,7 @@ device_path = "/dev/sdb"`,
     devicePath: "/dev/sdb",
     accessMode: "rw",
     expose: "auto",
+    onRemove: "wait",
   }]);
 });
 
@@ -114,6 +124,25 @@ Deno.test("values at the edges are accepted", () => {
   const fitting = "n".repeat(107 - "/run/x/nbd/.sock".length);
   assert.equal(mapped(fitting, "/run/x"), fitting);
   assert.throws(() => mapped(fitting + "n", "/run/x"), ConfigError);
+});
+
+Deno.test("the control sockets and the HTTP interface are as the file says", () => {
+  const control = (lines: string) => parseConfig(`[control]\n${lines}`, null, ENVIRONMENT).control;
+  const all = 'socket_mode = "660"\nsocket_group = "disk"\nread_only_socket = true\n' +
+    'read_only_socket_mode = "0666"\nhttp = "[::1]:80"\n';
+  assert.deepEqual(control(all), {
+    socketMode: 0o660,
+    socketGroup: "disk",
+    readOnlySocket: true,
+    readOnlySocketMode: 0o666,
+    http: "[::1]:80",
+  });
+  const server = '[server]\nlisten = ["ip:0.0.0.0", "tcp:192.0.2.1"]\ndev_search_path = "/srv"\n';
+  const shared = (http: string) =>
+    parseConfig(`${server}[control]\nhttp = "${http}"`, null, ENVIRONMENT).control.http;
+  // Another address, another port, and RDMA, whose ports are its own.
+  for (const http of [":1234", "[::]:1234", "192.0.2.1:1235"]) assert.equal(shared(http), http);
+  assert.throws(() => shared("0.0.0.0:1234"), ConfigError);
 });
 
 Deno.test("RDMA and the built-in carrier can be listened on side by side, also everywhere", () => {
@@ -163,28 +192,6 @@ for (const { name } of Deno.readDirSync(EXAMPLES)) {
     loadConfig(new URL(name, EXAMPLES).pathname);
   });
 }
-
-function loadError(file: string): string {
-  try {
-    loadConfig(file);
-    return "";
-  } catch (error) {
-    assert.ok(error instanceof ConfigError, String(error));
-    return error.message;
-  }
-}
-
-Deno.test("files that cannot be read, are too large or no UTF-8 are told", async () => {
-  await using directory = await temporaryDirectory();
-  const file = `${directory.path}/f.toml`;
-  assert.match(loadError(file), /f\.toml: cannot be read \(.*No such file/);
-  assert.match(loadError(directory.path), /: cannot be read \(.*; give the path of a TOML file$/);
-  Deno.writeFileSync(file, new Uint8Array(2 ** 20 + 1).fill(0x20));
-  assert.match(loadError(file), /f\.toml: has more than 1048576 bytes/);
-  Deno.writeFileSync(file, new Uint8Array([0x61, 0x0a, 0x62, 0x20, 0xff, 0x0a]));
-  assert.equal(loadError(file), `${file}:2:3: is not UTF-8; save the file as UTF-8`);
-  assert.match(loadError("/dev/zero"), /^\/dev\/zero: has more than 1048576 bytes/);
-});
 
 Deno.test("a byte order mark and Windows line ends are accepted, positions stay right", () => {
   const text = "\ufeff[node]\r\nname = 'x'\r\nreactors = 0\r\n";

@@ -18,6 +18,23 @@ export interface NodeConfig {
   readonly spinUs: number;
   /** Address space reserved for chunks, buffers and memory back ends, bytes. */
   readonly memoryLimitBytes: number;
+  /** Time between two looks at whether everything is as it should be. */
+  readonly reconcileIntervalMs: number;
+  /** The files are read again when they change, without a signal. */
+  readonly watchConfig: boolean;
+}
+
+/** `[control]` */
+export interface ControlConfig {
+  /** Permission bits of control.sock. */
+  readonly socketMode: number;
+  /** Group of both sockets; undefined: the process's. */
+  readonly socketGroup: string | undefined;
+  /** A second socket, control-ro.sock, that changes nothing. */
+  readonly readOnlySocket: boolean;
+  readonly readOnlySocketMode: number;
+  /** `address:port` of metrics, health and status page; undefined: none. */
+  readonly http: string | undefined;
 }
 
 /** `[[server.export]]` */
@@ -77,13 +94,18 @@ export interface MappingConfig {
   readonly devicePath: string;
   readonly accessMode: AccessMode;
   readonly expose: Expose;
+  /** What becomes of it while it is in use and no file names it any more. */
+  readonly onRemove: "wait" | "force";
 }
 
 /** A whole config file. */
 export interface Config {
-  /** The file it came from; null when made in the program. */
+  /** The main file; null when made in the program. */
   readonly file: string | null;
+  /** Every file that was read: the main one, then those of conf.d. */
+  readonly files: readonly string[];
   readonly node: NodeConfig;
+  readonly control: ControlConfig;
   readonly server: ServerConfig | undefined;
   readonly sessions: readonly SessionConfig[];
   readonly mappings: readonly MappingConfig[];

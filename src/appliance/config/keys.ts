@@ -1,13 +1,16 @@
 /** The kinds of keys that the schema is made of: each knows how to read a TOML value. */
 import type { TomlValue } from "smol-toml";
 import type { Environment } from "./environment.ts";
-import { exactSize, parseSize } from "./units.ts";
+import { exactSize, parseSize, SIZE_PATTERN } from "./units.ts";
 
 /** What is wrong with a value, and what would be right, as one sentence part. */
 export class Complaint {
   /** @param element index of the array element that it is about */
   constructor(readonly text: string, readonly element?: number) {}
 }
+
+/** A part of a JSON Schema (draft 7), for editors. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** One key of a table. */
 export interface Key<Value> {
@@ -21,6 +24,8 @@ export interface Key<Value> {
   readonly doc: string;
   /** The default as it would be written, or words for it; null when the key is required. */
   readonly fallbackText: string | null;
+  /** What a value can be, as far as a JSON Schema says it; with the default where it is fixed. */
+  readonly schema: JsonSchema;
   /** @returns undefined when the key is required */
   fallback(environment: Environment): Value | undefined;
   read(value: TomlValue): Value | Complaint;
@@ -40,7 +45,9 @@ function describeType(value: TomlValue): string {
   if (typeof value === "string") return `the string ${JSON.stringify(shorten(value))}`;
   if (typeof value === "boolean") return `the boolean ${value}`;
   if (typeof value === "bigint") return `the integer ${value}`;
-  if (typeof value === "number") return `the floating-point number ${value}`;
+  if (typeof value === "number") {
+    return `the floating-point number ${Number.isInteger(value) ? value.toFixed(1) : value}`;
+  }
   return "a table";
 }
 
@@ -48,23 +55,40 @@ function shorten(text: string): string {
   return text.length <= 40 ? text : `${text.slice(0, 37)}…`;
 }
 
-function common<Value>(options: Common<Value>, write: (value: Value) => string) {
+/** @param write the default as TOML, which for what we have is JSON too */
+function common<Value>(
+  options: Common<Value>,
+  values: JsonSchema,
+  write: (value: Value) => string = (value) => JSON.stringify(value),
+) {
   const { fallback, doc } = options;
   const isComputed = typeof fallback === "function";
   const compute = isComputed ? fallback as (environment: Environment) => Value : () => fallback;
   const written = fallback === undefined || isComputed ? null : write(fallback as Value);
-  return { doc, fallback: compute, fallbackText: options.fallbackText ?? written };
+  const schema = written === null ? values : { ...values, default: JSON.parse(written) };
+  return { doc, schema, fallback: compute, fallbackText: options.fallbackText ?? written };
 }
 
-/** A string. `problem` says what is wrong with one, or null. */
-export function text(
-  options: Common<string> & { allowed: string; problem: (value: string) => string | null },
-): Key<string> {
+/** What is special about a string. */
+interface TextOptions {
+  readonly allowed: string;
+  /** What is wrong with one, or null. */
+  readonly problem: (value: string) => string | null;
+  /** Regular expression of ECMA-262 that every good one matches. */
+  readonly pattern?: string;
+}
+
+function textSchema(pattern: string | undefined): JsonSchema {
+  return { type: "string", minLength: 1, ...(pattern === undefined ? {} : { pattern }) };
+}
+
+/** A string. */
+export function text(options: Common<string> & TextOptions): Key<string> {
   return {
     type: "string",
     unit: null,
     allowed: options.allowed,
-    ...common(options, (value) => JSON.stringify(value)),
+    ...common(options, textSchema(options.pattern)),
     read(value) {
       if (typeof value !== "string") {
         return new Complaint(`${describeType(value)} is no string; use ${options.allowed}`);
@@ -86,7 +110,7 @@ export function integer(
     type: "integer",
     unit,
     allowed,
-    ...common(options, (value) => String(value)),
+    ...common(options, { type: "integer", minimum, maximum }),
     read(value) {
       if (typeof value !== "bigint") {
         return new Complaint(`${describeType(value)} is no integer; use ${allowed}`);
@@ -106,10 +130,34 @@ export function flag(options: Common<boolean>): Key<boolean> {
     type: "boolean",
     unit: null,
     allowed,
-    ...common(options, (value) => String(value)),
+    ...common(options, { type: "boolean" }),
     read(value) {
       if (typeof value === "boolean") return value;
       return new Complaint(`${describeType(value)} is no boolean; use ${allowed}`);
+    },
+  };
+}
+
+const FILE_MODE = /^0?[0-7]{3}$/;
+
+/** Permission bits of a file, as chmod takes them. */
+export function fileMode(options: Common<number>): Key<number> {
+  const allowed = 'a string of three octal digits such as "0660"';
+  return {
+    type: "string",
+    unit: null,
+    allowed,
+    ...common(
+      options,
+      { type: "string", pattern: FILE_MODE.source },
+      (value) => JSON.stringify(`0${value.toString(8)}`),
+    ),
+    read(value) {
+      if (typeof value !== "string") {
+        return new Complaint(`${describeType(value)} is no string; use ${allowed}`);
+      }
+      if (FILE_MODE.test(value)) return parseInt(value, 8);
+      return new Complaint(`${describeType(value)} is no file mode; use ${allowed}`);
     },
   };
 }
@@ -124,7 +172,7 @@ export function numberChoice(
     type: "integer",
     unit,
     allowed,
-    ...common(options, (value) => String(value)),
+    ...common(options, { type: "integer", enum: numbers }),
     read(value) {
       if (typeof value !== "bigint") {
         return new Complaint(`${describeType(value)} is no integer; use ${allowed}`);
@@ -144,11 +192,16 @@ export function size(
   const { minimum, maximum, multipleOf = 1 } = options;
   const multiple = multipleOf === 1 ? "" : `, a multiple of ${multipleOf}`;
   const allowed = `a size from ${exactSize(minimum)} to ${exactSize(maximum)}${multiple}`;
+  const bytes = { type: "integer", minimum, maximum, multipleOf };
   return {
     type: "size",
     unit: "bytes",
     allowed,
-    ...common(options, (value) => JSON.stringify(exactSize(value).replace(" ", ""))),
+    ...common(
+      options,
+      { anyOf: [bytes, { type: "string", pattern: SIZE_PATTERN }] },
+      (value) => JSON.stringify(exactSize(value).replace(" ", "")),
+    ),
     read(value) {
       if (typeof value !== "bigint" && typeof value !== "string") {
         return new Complaint(`${describeType(value)} is no size; use ${allowed}`);
@@ -188,7 +241,7 @@ export function choice<const Word extends string>(
     type: "choice",
     unit: null,
     allowed,
-    ...common(options, (value) => JSON.stringify(value)),
+    ...common(options, { type: "string", enum: options.words }),
     read(value) {
       const word = options.words.find((candidate) => candidate === value);
       if (word !== undefined) return word;
@@ -210,12 +263,7 @@ export function optionalChoice<const Word extends string>(
 
 /** A string that may be left out. */
 export function optionalText(
-  options: {
-    doc: string;
-    allowed: string;
-    fallbackText: string;
-    problem: (value: string) => string | null;
-  },
+  options: TextOptions & { doc: string; fallbackText: string },
 ): Key<string | undefined> {
   const { fallbackText, ...rest } = options;
   return { ...text(rest), fallbackText, fallback: () => undefined };
@@ -223,26 +271,29 @@ export function optionalText(
 
 /** At least one string. */
 export function texts(
-  options: Common<readonly string[]> & {
-    allowed: string;
-    maximum: number;
-    problem: (value: string) => string | null;
-  },
+  options: Common<readonly string[]> & TextOptions & { maximum: number },
 ): Key<readonly string[]> {
-  const { allowed } = options;
+  const { allowed, pattern, maximum } = options;
+  const items = textSchema(pattern);
   return {
     type: "list of strings",
     unit: null,
     allowed,
-    ...common(options, (value) => JSON.stringify(value)),
+    ...common(options, {
+      type: "array",
+      items,
+      minItems: 1,
+      maxItems: maximum,
+      uniqueItems: true,
+    }),
     read(value) {
       if (!Array.isArray(value)) {
         return new Complaint(`${describeType(value)} is no list; use ${allowed}`);
       }
       if (value.length === 0) return new Complaint(`is empty; use ${allowed}`);
-      if (value.length > options.maximum) {
+      if (value.length > maximum) {
         return new Complaint(
-          `has ${value.length} elements; at most ${options.maximum} are possible`,
+          `has ${value.length} elements; at most ${maximum} are possible`,
         );
       }
       return readStrings(value, allowed, options.problem);

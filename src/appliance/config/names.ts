@@ -81,6 +81,11 @@ export function controlSocketPath(runtimeDir: string): string {
   return `${runtimeDir}/control.sock`;
 }
 
+/** Where the control API listens for those who may only look. */
+export function readOnlySocketPath(runtimeDir: string): string {
+  return `${runtimeDir}/control-ro.sock`;
+}
+
 /** A folder or file named from the root. */
 export function absolutePathProblem(value: string): string | null {
   const problem = textProblem(value, PATH_BYTES_MAX);

@@ -2,9 +2,9 @@
  * Every key of the config file, in one table: the loader, `docs/config.md` and the manual page
  * come from it.
  */
-import { addressProblem, pathProblem } from "./addresses.ts";
+import { addressProblem, httpAddressProblem, pathProblem } from "./addresses.ts";
 import { defaultRuntimeDir } from "./environment.ts";
-import { choice, flag, integer, type Key, numberChoice, optionalChoice } from "./keys.ts";
+import { choice, fileMode, flag, integer, type Key, numberChoice, optionalChoice } from "./keys.ts";
 import { optionalSize, optionalText, size, text, texts } from "./keys.ts";
 import { NAME_BYTES_MAX } from "./limits.ts";
 import { absolutePathProblem, devicePathProblem, runtimeDirProblem } from "./names.ts";
@@ -22,6 +22,13 @@ export interface TableSpec<Keys extends Record<string, Key<unknown>>> {
   readonly doc: string;
   readonly keys: Keys;
 }
+
+/** Regular expressions for editors; the functions beside them say the whole truth. */
+const ABSOLUTE_PATH = "^/";
+const SESSNAME = "^[^/.]+$";
+const ADDRESS = "^(tcp|ip|gid):.+$";
+const PATH = "^(tcp|ip|gid):[^,@]+([,@](tcp|ip|gid):[^,@]+)?$";
+const HTTP_ADDRESS = "^(\\[[0-9a-fA-F:.]+\\]|[0-9.]*):[0-9]{1,5}$";
 
 const name = (value: string) => textProblem(value, NAME_BYTES_MAX);
 
@@ -66,6 +73,7 @@ export const NODE = {
       doc: "Folder for the control socket, the NBD sockets (`nbd/`) and state.",
       allowed: "an absolute path",
       problem: runtimeDirProblem,
+      pattern: ABSOLUTE_PATH,
       fallback: defaultRuntimeDir,
       fallbackText: "`/run/rnbd-appliance` for root, else `$XDG_RUNTIME_DIR/rnbd-appliance`, " +
         "else `/tmp/rnbd-appliance-UID`",
@@ -74,6 +82,7 @@ export const NODE = {
       doc: "Folder for the names of mapped block devices: links to what the kernel calls them.",
       allowed: "an absolute path",
       problem: absolutePathProblem,
+      pattern: ABSOLUTE_PATH,
       fallback: "/dev/rnbd",
     }),
     reactors: integer({
@@ -99,6 +108,54 @@ export const NODE = {
       multipleOf: 4096,
       fallback: 64 * GIB,
     }),
+    reconcile_interval_ms: integer({
+      doc: "How often the node is compared with the config, besides whenever something happens.",
+      unit: "milliseconds",
+      minimum: 100,
+      maximum: 3_600_000,
+      fallback: 10_000,
+    }),
+    watch_config: flag({
+      doc: "Take over changes of the config files by itself, as SIGHUP and apply do.",
+      fallback: false,
+    }),
+  },
+} as const;
+
+/** `[control]` */
+export const CONTROL = {
+  header: "[control]",
+  doc: "Who may ask and steer the running program, and how.",
+  keys: {
+    socket_mode: fileMode({
+      doc: "Permissions of the control socket, `runtime_dir/control.sock`, as chmod takes them. " +
+        "Who may write to it may do everything that the command line can.",
+      fallback: 0o600,
+    }),
+    socket_group: optionalText({
+      doc: "Group that owns the control sockets.",
+      allowed: "the name of a group",
+      problem: name,
+      fallbackText: "the group of the process",
+    }),
+    read_only_socket: flag({
+      doc: "A second socket, `runtime_dir/control-ro.sock`, on which everything can be seen and " +
+        "nothing changed.",
+      fallback: false,
+    }),
+    read_only_socket_mode: fileMode({
+      doc: "Permissions of that socket.",
+      fallback: 0o660,
+    }),
+    http: optionalText({
+      doc: "Address and port for `/metrics`, `/healthz`, `/readyz` and the status page, which " +
+        "change nothing. Without a host it is 127.0.0.1. There is no password: let only those " +
+        "reach it who may see it.",
+      allowed: 'an address such as "127.0.0.1:9942", ":9942" or "[::1]:9942"',
+      problem: httpAddressProblem,
+      pattern: HTTP_ADDRESS,
+      fallbackText: "none",
+    }),
   },
 } as const;
 
@@ -114,6 +171,7 @@ export const SERVER = {
       allowed: 'a list of addresses such as ["ip:192.0.2.1"]',
       maximum: 64,
       problem: addressProblem,
+      pattern: ADDRESS,
     }),
     port: integer({
       doc: "Port to listen on, for every address.",
@@ -127,6 +185,7 @@ export const SERVER = {
         "the kernel's server) offers every file of the machine.",
       allowed: "an absolute path",
       problem: searchPathProblem,
+      pattern: ABSOLUTE_PATH,
     }),
     io_mode: choice({
       doc: "fileio reads through the page cache and writes straight to disk; blockio bypasses " +
@@ -173,6 +232,7 @@ export const SERVER_EXPORT = {
       doc: 'Name of the session that may open it; "*" stands for any text.',
       allowed: "a name such as store-*",
       problem: sessnameProblem,
+      pattern: SESSNAME,
       fallback: "*",
     }),
     access_mode: choice({
@@ -216,13 +276,15 @@ export const SESSION = {
       doc: "Name of the session; unique at the server.",
       allowed: 'a name of 1 to 254 bytes without "/" and "."',
       problem: sessnameProblem,
+      pattern: SESSNAME,
     }),
     paths: texts({
       doc: 'Where the server is: "destination" or "source,destination". `ip:` and `gid:` are ' +
-        "RDMA, `tcp:` is the built-in carrier. One path for now.",
-      allowed: 'a list with one path such as ["ip:192.0.2.1"]',
+        "RDMA, `tcp:` is the built-in carrier. Requests are spread over all of them.",
+      allowed: 'a list of paths such as ["ip:192.0.2.1", "ip:198.51.100.1"]',
       maximum: 128,
       problem: pathProblem,
+      pattern: PATH,
     }),
     dest_port: integer({
       doc: "Port of the server.",
@@ -281,6 +343,7 @@ export const MAPPING = {
       doc: "The [[session]] over which the device is reached.",
       allowed: "the name of a [[session]]",
       problem: sessnameProblem,
+      pattern: SESSNAME,
     }),
     device_path: text({
       doc: "Path of the device at the server, below its dev_search_path.",
@@ -298,12 +361,19 @@ export const MAPPING = {
       words: ["auto", "ublk", "nbd"],
       fallback: "auto",
     }),
+    on_remove: choice({
+      doc: "What happens when no file names the mapping any more, or it has to be made anew, " +
+        "while it is in use. wait: it stays until its users are gone; force: they get I/O errors.",
+      words: ["wait", "force"],
+      fallback: "wait",
+    }),
   },
 } as const;
 
 /** All tables, in the order of the documentation. */
 export const TABLES: readonly TableSpec<Record<string, Key<unknown>>>[] = [
   NODE,
+  CONTROL,
   SERVER,
   SERVER_EXPORT,
   SESSION,

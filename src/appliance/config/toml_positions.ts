@@ -101,6 +101,16 @@ export class TomlPositions {
     return best;
   }
 
+  /** Path of the innermost value around `offset` that has a name; empty when there is none. */
+  aroundValue(offset: number): TomlPath {
+    let best: TomlPath = [];
+    for (const { path, valueAt, valueEnd } of this.byPath.values()) {
+      const isAround = valueAt <= offset && offset <= valueEnd && valueAt < valueEnd;
+      if (isAround && path.length >= best.length) best = path;
+    }
+    return best;
+  }
+
   /** Offset of a line and column, both from 1. */
   offset(position: TomlPosition): number {
     return (this.lineStarts[position.line - 1] ?? this.text.length) + position.column - 1;

@@ -24,6 +24,9 @@ const UNIT_MILLISECONDS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
+/** What {@link parseSize} takes, for a JSON Schema. */
+export const SIZE_PATTERN = "^[0-9]+(\\.[0-9]+)? ?([bB]|[kKmMgGtT]([iI][bB])?)?$";
+
 /**
  * Bytes of "4096", "124KiB", "1.5 GiB", "4k". Units are powers of 1024 and written KiB or K;
  * KB, MB and so on are refused, because they mean different things to different people.
