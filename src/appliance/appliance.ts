@@ -1,35 +1,49 @@
 /** The appliance: serves, maps and exposes what its configuration says. */
 import { formatPath, parsePath } from "../fabric/address.ts";
-import { describeErrno } from "../ffi/errno.ts";
 import {
   ApplianceError,
+  type ApplianceEvent,
+  type ApplyRequest,
+  type ApplyResult,
   type BenchRequest,
   type BenchResult,
+  type CloseExportRequest,
+  type CloseExportResult,
+  type Explanation,
+  type InflightRequest,
   type MappingStatus,
   type MapRequest,
+  type PathEditRequest,
   type PathRequest,
+  type Plan,
+  type RecoverRequest,
+  type RecoverResult,
   type RemapRequest,
   type ResizeRequest,
+  type RevalidateResult,
   type RunningAppliance,
+  type SessionChangeRequest,
   type SessionStatus,
   type Status,
+  type Unsubscribe,
   type VerifyRequest,
   type VerifyResult,
 } from "./appliance_api.ts";
-import { combineBench } from "./bench_result.ts";
 import { ClientSide } from "./client_side.ts";
-import type { Config, MappingConfig, SessionConfig } from "./config/config.ts";
-import { defaultSession } from "./config/defaults.ts";
-import type { LoadOutcome, LoadPlan } from "./load/load.ts";
+import type { Config } from "./config/config.ts";
+import { EventHistory } from "./event_history.ts";
+import { explain } from "./explain/explain.ts";
+import { LoadRunner } from "./load/load_runner.ts";
 import { log } from "./log.ts";
+import { NodeMetrics } from "./metrics/node_metrics.ts";
+import { ManualVerbs } from "./reconcile/manual_verbs.ts";
+import { Reconciliation } from "./reconcile/reconciliation.ts";
 import { Runtime } from "./runtime.ts";
 import { ServerSide } from "./server_side.ts";
 import { explainStart } from "./start_error.ts";
 import { VERSION } from "./version.ts";
 
 const EXIT_FAILED = 1;
-const EXIT_USAGE = 64;
-const EXIT_TRY_AGAIN = 75;
 
 /** See the head of this file. */
 class Appliance implements RunningAppliance {
@@ -38,12 +52,20 @@ class Appliance implements RunningAppliance {
   private readonly server: ServerSide | undefined;
   private readonly client: ClientSide;
   private readonly startedAt = performance.now();
+  private readonly reconciliation: Reconciliation;
+  private readonly manual: ManualVerbs;
+  private readonly loads: LoadRunner;
+  private readonly measured: NodeMetrics;
+  private readonly events = new EventHistory();
   private stopping: Promise<void> | undefined;
 
   constructor(private readonly config: Config) {
+    log.onEntry = this.events.add;
     this.runtime = new Runtime(config, {
       onClientBroken: (session, path, failure) => this.client.onBroken(session, path, failure),
       onServerBroken: (session, path, failure) => this.server?.onBroken(session, path, failure),
+      onServerChunkFree: (session, waiter, chunk) =>
+        this.server?.onChunkFree(session, waiter, chunk),
       onNbdClosed: (device, ticket) => this.client.onNbdClosed(device, ticket),
       onFailed: (reactor, message) => {
         log.error("reactor failed", { reactor, message });
@@ -53,13 +75,20 @@ class Appliance implements RunningAppliance {
         });
       },
     });
-    this.client = new ClientSide(this.runtime, config.node);
+    this.client = new ClientSide(this.runtime, config.node, {
+      onChange: () => this.reconciliation.wake(),
+      onConnected: (mappings) => this.reconciliation.wake(mappings),
+    });
     this.server = config.server && new ServerSide(this.runtime, config.server);
-    for (const mapping of config.mappings) {
-      const session = config.sessions.find(({ sessname }) => sessname === mapping.sessname)!;
-      this.client.map(mapping, session);
-    }
-    this.firstTryDone = this.client.firstTries().then(() => {});
+    const { runtime, client, server } = this;
+    this.reconciliation = new Reconciliation({ runtime, client, server }, config);
+    this.manual = new ManualVerbs(client, this.reconciliation);
+    this.loads = new LoadRunner(runtime, client);
+    this.measured = new NodeMetrics(
+      runtime,
+      (request) => request.side === "client" ? client.namesOf(request) : server?.namesOf(request),
+    );
+    this.firstTryDone = this.reconciliation.firstTryDone;
   }
 
   status(): Status {
@@ -71,7 +100,7 @@ class Appliance implements RunningAppliance {
       node: config.node.name,
       pid: Deno.pid,
       uptime_ms: Math.round(performance.now() - this.startedAt),
-      config: { file: config.file },
+      config: this.reconciliation.status(),
       reactors: runtime.reactors.map(({ index, counters }) => ({
         index,
         counters: counters.activity(),
@@ -81,50 +110,19 @@ class Appliance implements RunningAppliance {
       mappings: this.client.mappingStatus(),
       sessions: this.client.sessionStatus(),
       exports: this.server?.exports() ?? [],
+      export_rules: this.server?.rules() ?? [],
       clients: this.server?.clients() ?? [],
-      rejections: runtime.rejections(),
+      refusals: this.server?.refusals() ?? [],
+      rejections: { ...runtime.rejections(), ...this.server?.refusedOpens() },
     };
   }
 
-  async map(request: MapRequest): Promise<MappingStatus> {
-    const config: MappingConfig = {
-      name: request.name ?? request.device_path.replaceAll("/", "!"),
-      sessname: request.sessname,
-      devicePath: request.device_path,
-      accessMode: request.access_mode ?? "rw",
-      expose: request.expose ?? "auto",
-    };
-    const mapping = this.client.map(config, this.sessionFor(request));
-    const result = await mapping.firstTry;
-    if (result.isOpen) return mapping.status();
-    await this.client.unmap(config.name);
-    throw new ApplianceError(
-      `Cannot map ${config.devicePath} of session ${config.sessname}: ${result.reason}`,
-      result.errno,
-      EXIT_FAILED,
-    );
+  map(request: MapRequest): Promise<MappingStatus> {
+    return this.manual.map(request);
   }
 
-  private sessionFor(request: MapRequest): SessionConfig {
-    const { sessname } = request;
-    const known = this.client.sessionConfig(sessname) ??
-      this.config.sessions.find((session) => session.sessname === sessname);
-    const paths = request.paths ?? known?.paths ?? [];
-    if (paths.length === 0) {
-      const message = `No session is called ${sessname}, and no path to its server is given`;
-      throw new ApplianceError(message, "ENXIO", EXIT_USAGE);
-    }
-    const base = known ?? defaultSession(sessname, paths);
-    return { ...base, paths, destPort: request.dest_port ?? base.destPort };
-  }
-
-  async unmap(name: string, force: boolean): Promise<void> {
-    const users = force ? [] : await this.client.mapping(name).users();
-    if (users.length > 0) {
-      const message = `${name} is in use: ${users.join(", ")}; end that, or force`;
-      throw new ApplianceError(message, "EBUSY", EXIT_TRY_AGAIN);
-    }
-    await this.client.unmap(name);
+  unmap(name: string, force: boolean): Promise<void> {
+    return this.manual.unmap(name, force);
   }
 
   async remap({ name, force }: RemapRequest): Promise<MappingStatus> {
@@ -163,70 +161,76 @@ class Appliance implements RunningAppliance {
     throw new ApplianceError(`The session ${sessname} has ended meanwhile`, "ENOENT", EXIT_FAILED);
   }
 
-  async verify(request: VerifyRequest, signal?: AbortSignal): Promise<VerifyResult> {
-    if (!request.destroy_data) throw destroysData(request.name);
-    const [outcome] = await this.runLoads(request.name, [{
-      kind: "verify",
-      blockBytes: request.block_bytes,
-      iodepth: request.iodepth,
-      bytes: request.bytes,
-      seed: request.seed,
-    }], signal);
-    const result = outcome as LoadOutcome & { kind: "verify" };
-    if (!result.checkerProven && result.errors === 0) {
-      throw new ApplianceError("The checker missed a planted corruption", "EIO", EXIT_FAILED);
-    }
-    return {
-      name: request.name,
-      bytes_written: result.bytesWritten,
-      bytes_read: result.bytesRead,
-      duration_ms: result.durationMs,
-      bad_blocks: result.badBlocks,
-      first_bad_offsets: result.firstBadOffsets,
-      io_errors: result.errors,
-      first_error: result.firstErrno === 0 ? null : describeErrno(result.firstErrno),
-    };
+  plan(): Promise<Plan> {
+    return this.reconciliation.plan();
   }
 
-  async bench(request: BenchRequest, signal?: AbortSignal): Promise<BenchResult> {
-    const isRead = request.rw === "read" || request.rw === "randread";
-    if (!isRead && !request.destroy_data) throw destroysData(request.name);
-    const reactors = this.runtime.reactors.length;
-    const wanted = request.jobs === 0 ? reactors : Math.min(request.jobs, reactors);
-    const jobs = Math.min(wanted, request.iodepth);
-    const plans = Array.from({ length: jobs }, (_, i): LoadPlan => ({
-      kind: "bench",
-      random: request.rw.startsWith("rand"),
-      readShare: isRead ? 1 : request.rw === "randrw" ? 0.5 : 0,
-      blockBytes: request.block_bytes,
-      iodepth: Math.floor(request.iodepth / jobs) + (i < request.iodepth % jobs ? 1 : 0),
-      runtimeMs: request.runtime_ms,
-      seed: 0x2545f491 + i * 0x9e3779b1,
-    }));
-    const outcomes = await this.runLoads(request.name, plans, signal);
-    return combineBench(request, outcomes as (LoadOutcome & { kind: "bench" })[]);
+  apply(request: ApplyRequest, signal?: AbortSignal): Promise<ApplyResult> {
+    return this.reconciliation.apply(request, signal);
   }
 
-  /** Runs plan i on reactor i. @throws ApplianceError when one did not run, or not to its end */
-  private async runLoads(
-    name: string,
-    plans: readonly LoadPlan[],
-    signal: AbortSignal | undefined,
-  ): Promise<LoadOutcome[]> {
-    const mapping = this.client.mapping(name);
-    const { session, device } = this.client.deviceOf(mapping);
-    const outcomes = await Promise.all(
-      plans.map((plan, i) => this.runtime.reactors[i]!.runLoad(session, device, plan, signal)),
-    );
-    if (outcomes.some(({ kind }) => kind === "stopped")) {
-      const why = signal?.aborted === true ? "its caller went away" : "its device was taken away";
-      throw new ApplianceError(`The load on ${name} was stopped: ${why}`, "ECANCELED", EXIT_FAILED);
-    }
-    const refused = outcomes.find((outcome) => outcome.kind === "refused");
-    if (refused === undefined) return outcomes;
-    const reason = mapping.status().last_error;
-    const why = reason === null ? refused.reason : `${refused.reason}: ${reason}`;
-    throw new ApplianceError(`Cannot run on ${name}: ${why}`, "EINVAL", EXIT_FAILED);
+  exportConfig(names: readonly string[]): string {
+    return this.manual.exportConfig(names);
+  }
+
+  addPath(request: PathEditRequest): Promise<SessionStatus> {
+    return new Promise((resolve) => resolve(this.manual.addPath(request)));
+  }
+
+  deletePath(request: PathEditRequest): Promise<SessionStatus> {
+    return new Promise((resolve) => resolve(this.manual.deletePath(request)));
+  }
+
+  changeSession(request: SessionChangeRequest): Promise<SessionStatus> {
+    return new Promise((resolve) => resolve(this.manual.changeSession(request)));
+  }
+
+  recover(request: RecoverRequest): Promise<RecoverResult> {
+    return new Promise((resolve) => resolve(this.manual.recover(request)));
+  }
+
+  async closeExport(request: CloseExportRequest): Promise<CloseExportResult> {
+    return await this.serving().closeExport(request);
+  }
+
+  disconnectClient(request: PathRequest): Promise<void> {
+    return new Promise((resolve) => resolve(this.serving().disconnectClient(request)));
+  }
+
+  async revalidate(device: string | undefined): Promise<RevalidateResult> {
+    return await this.serving().revalidate(device);
+  }
+
+  private serving(): ServerSide {
+    if (this.server !== undefined) return this.server;
+    const message = "This node serves nothing: its config has no [server]";
+    throw new ApplianceError(message, "ENOENT", EXIT_FAILED);
+  }
+
+  explain(name: string): Explanation {
+    const remembered: ApplianceEvent[] = [];
+    this.events.subscribe((event) => remembered.push(event), 0)();
+    return explain(name, this.status(), remembered);
+  }
+
+  inflight(limit: number): Promise<readonly InflightRequest[]> {
+    return this.measured.inflight(limit);
+  }
+
+  metrics(): string {
+    return this.measured.render(this.status());
+  }
+
+  subscribe(listener: (event: ApplianceEvent) => void, after?: number): Unsubscribe {
+    return this.events.subscribe(listener, after);
+  }
+
+  verify(request: VerifyRequest, signal?: AbortSignal): Promise<VerifyResult> {
+    return this.loads.verify(request, signal);
+  }
+
+  bench(request: BenchRequest, signal?: AbortSignal): Promise<BenchResult> {
+    return this.loads.bench(request, signal);
   }
 
   stop(): Promise<void> {
@@ -235,6 +239,7 @@ class Appliance implements RunningAppliance {
   }
 
   private async shutDown(): Promise<void> {
+    this.reconciliation.stop();
     const isLeavingSome = await this.client.close();
     await this.server?.close();
     // What serves the devices that are left ends with the process: the kernel keeps their requests.
@@ -245,11 +250,6 @@ class Appliance implements RunningAppliance {
 /** One spelling for all that mean the same path. */
 function canonicalPath(path: string | undefined): string | undefined {
   return path === undefined ? undefined : formatPath(parsePath(path));
-}
-
-function destroysData(name: string): ApplianceError {
-  const message = `This overwrites the data of ${name}; say --destroy-data if it may`;
-  return new ApplianceError(message, "EPERM", EXIT_USAGE);
 }
 
 /**

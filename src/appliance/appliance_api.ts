@@ -3,95 +3,9 @@
  * talks to it (control API, command line, demo). Plain data in, plain data out.
  */
 import type { AccessMode } from "./config/config.ts";
+import type { MappingStatus, PlanStep, SessionStatus, Status } from "./status.ts";
 
-/** Figures of one `status` call. Names are the originals'. */
-export interface Status {
-  readonly version: string;
-  readonly node: string;
-  readonly pid: number;
-  readonly uptime_ms: number;
-  readonly config: { readonly file: string | null };
-  readonly reactors: readonly ReactorStatus[];
-  /** Bytes of the arena in use: chunks, buffers, memory back ends. */
-  readonly memory_bytes: number;
-  readonly listeners: readonly { readonly address: string; readonly port: number }[];
-  readonly mappings: readonly MappingStatus[];
-  readonly sessions: readonly SessionStatus[];
-  readonly exports: readonly ExportStatus[];
-  /** Sessions that clients have opened at this server. */
-  readonly clients: readonly ServerSessionStatus[];
-  /** Refused messages by reason: bad frames, requests that the gate turned down. */
-  readonly rejections: Readonly<Record<string, number>>;
-}
-
-/** One thread that carries I/O. */
-export interface ReactorStatus {
-  readonly index: number;
-  readonly counters: Readonly<Record<string, number>>;
-}
-
-/** A device of a server that is mapped here. */
-export interface MappingStatus {
-  readonly name: string;
-  readonly sessname: string;
-  readonly device_path: string;
-  readonly access_mode: AccessMode;
-  readonly state: "open" | "closed";
-  readonly expose: "nbd" | "ublk";
-  /** Block device or NBD socket; null while never opened. */
-  readonly device: string | null;
-  readonly size_bytes: number;
-  readonly logical_block_size: number;
-  /** Why it is not open; null when it is. */
-  readonly last_error: string | null;
-  /** Milliseconds until the next try; null when none is due. */
-  readonly next_try_ms: number | null;
-}
-
-/** One path of a session. */
-export interface PathStatus {
-  readonly src_addr: string;
-  readonly dst_addr: string;
-  readonly state: "connected" | "disconnected";
-  /** The device that carries it; `tcp` for the built-in carrier. */
-  readonly hca_name: string;
-  /** Port of that device; 0 for the built-in carrier. */
-  readonly hca_port: number;
-  readonly inflight: number;
-  readonly last_error: string | null;
-}
-
-/** A session to a server. */
-export interface SessionStatus {
-  readonly sessname: string;
-  readonly state: "connected" | "disconnected";
-  readonly queue_depth: number;
-  readonly max_io_size: number;
-  readonly reconnects: number;
-  readonly paths: readonly PathStatus[];
-}
-
-/** A client that has an export open. */
-export interface ExportClient {
-  readonly sessname: string;
-  readonly mapping_path: string;
-  readonly access_mode: AccessMode;
-}
-
-/** A device of this server that is open. */
-export interface ExportStatus {
-  readonly device: string;
-  readonly size_bytes: number;
-  readonly clients: readonly ExportClient[];
-}
-
-/** A session that a client opened here. */
-export interface ServerSessionStatus {
-  readonly sessname: string;
-  readonly devices: number;
-  readonly inflight: number;
-  readonly paths: readonly PathStatus[];
-}
+export * from "./status.ts";
 
 /** What `map` takes; absent fields have the defaults of the config file. */
 export interface MapRequest {
@@ -187,6 +101,131 @@ export interface BenchResult {
   readonly enters_per_io: number;
 }
 
+/** What `plan` answers: the way from what is to what the files say now. */
+export interface Plan {
+  /** In the order in which they are done. */
+  readonly steps: readonly PlanStep[];
+}
+
+/** What `apply` takes. */
+export interface ApplyRequest {
+  /** How long to wait for the node to be as the config says; 0: not at all. */
+  readonly timeout_ms: number;
+}
+
+/** What `apply` did. */
+export interface ApplyResult {
+  /** What there was to do when it began. */
+  readonly plan: Plan;
+  /** What is still missing; empty: the node is as the config says. */
+  readonly pending: readonly PlanStep[];
+}
+
+/** What `path add`, `path delete` and `path readd` take. */
+export interface PathEditRequest {
+  readonly sessname: string;
+  /** "source,destination" or the destination. */
+  readonly path: string;
+}
+
+/** What can be changed at a session while it is in use. */
+export interface SessionChangeRequest {
+  readonly sessname: string;
+  readonly mpath_policy?: "round-robin" | "min-inflight" | "min-latency";
+  /** -1 = for ever. */
+  readonly max_reconnect_attempts?: number;
+}
+
+/** What `recover` takes; names of mappings and sessions, none: all of them. */
+export interface RecoverRequest {
+  readonly names: readonly string[];
+}
+
+/** What `recover` started. */
+export interface RecoverResult {
+  /** Mappings that are being opened anew. */
+  readonly mappings: readonly string[];
+  /** Paths (`sessname path`) that are being connected. */
+  readonly paths: readonly string[];
+}
+
+/** What `close` takes: the server takes a device away from clients, in use or not. */
+export interface CloseExportRequest {
+  /** The device, as status shows it, or the mapping_path that clients give. */
+  readonly device: string;
+  /** Only this client's; absent: from all. */
+  readonly sessname?: string;
+  /** Needed: clients get I/O errors. */
+  readonly force: boolean;
+}
+
+/** What `close` did. */
+export interface CloseExportResult {
+  readonly closed: readonly { readonly sessname: string; readonly mapping_path: string }[];
+}
+
+/** What `revalidate` found. */
+export interface RevalidateResult {
+  readonly devices: readonly {
+    readonly device: string;
+    readonly size_bytes: number;
+    /** Size that clients had been told. */
+    readonly earlier_size_bytes: number;
+    /** Sessions that have it open: clients of this program ask again by themselves. */
+    readonly clients: readonly string[];
+  }[];
+}
+
+/** Why something is as it is, for people. */
+export interface Explanation {
+  readonly kind: "mapping" | "session" | "export" | "client" | "config";
+  readonly name: string;
+  /** `open`, `closed`, `connected`, … */
+  readonly state: string;
+  /** One sentence. */
+  readonly summary: string;
+  readonly last_error: string | null;
+  /** The cause in plain words; null when nothing is wrong. */
+  readonly cause: string | null;
+  readonly next_try_ms: number | null;
+  /** What a person can do, most likely first; empty when nothing is wrong. */
+  readonly advice: readonly string[];
+  /** What else helps to see it: `key: value` lines. */
+  readonly facts: readonly { readonly key: string; readonly value: string }[];
+}
+
+/** A block request that waits for its answer. */
+export interface InflightRequest {
+  readonly side: "client" | "server";
+  /** Mapping at the client, device at the server. */
+  readonly device: string;
+  readonly sessname: string;
+  /** `source,destination` of the path that carries it; empty while it waits for one. */
+  readonly path: string;
+  readonly reactor: number;
+  /** Permit at the client, chunk at the server. */
+  readonly slot: number;
+  readonly operation: "read" | "write" | "flush" | "discard" | "write_zeroes" | "other";
+  readonly offset_bytes: number;
+  readonly length_bytes: number;
+  readonly age_us: number;
+}
+
+/** Something that happened. */
+export interface ApplianceEvent {
+  /** Counts up by one an event, from 1. */
+  readonly id: number;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly level: "error" | "warn" | "info" | "debug";
+  /** As in the log: `mapping open`, `session lost`, … */
+  readonly event: string;
+  readonly fields: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** Ends a subscription. */
+export type Unsubscribe = () => void;
+
 /** An operation that was refused; `exitCode` is one of the contract's (64, 69, 75, 78, 1). */
 export class ApplianceError extends Error {
   override readonly name = "ApplianceError";
@@ -228,6 +267,44 @@ export interface ApplianceControl {
    * @throws ApplianceError ECANCELED when it was ended early, by the signal or by `unmap`
    */
   verify(request: VerifyRequest, signal?: AbortSignal): Promise<VerifyResult>;
+  /** @throws ApplianceError when the files have errors (exit code 78) */
+  plan(): Promise<Plan>;
+  /**
+   * Takes over what the files say now, and waits.
+   * @param signal ends the waiting, not the work
+   * @throws ApplianceError when the files have errors (exit code 78): nothing has changed then
+   */
+  apply(request: ApplyRequest, signal?: AbortSignal): Promise<ApplyResult>;
+  /**
+   * Mappings made by hand and their sessions as TOML for the config.
+   * @throws ApplianceError ENOENT no such name
+   */
+  exportConfig(names: readonly string[]): string;
+  /** @throws ApplianceError ENOENT no such session, EEXIST it has this path, EINVAL */
+  addPath(request: PathEditRequest): Promise<SessionStatus>;
+  /** @throws ApplianceError ENOENT no such session or path, EBUSY it is the last one */
+  deletePath(request: PathEditRequest): Promise<SessionStatus>;
+  /** @throws ApplianceError ENOENT no such session */
+  changeSession(request: SessionChangeRequest): Promise<SessionStatus>;
+  /** Tries now what is closed or disconnected. @throws ApplianceError ENOENT no such name */
+  recover(request: RecoverRequest): Promise<RecoverResult>;
+  /** @throws ApplianceError ENOENT nobody has such a device open, EBUSY without `force` */
+  closeExport(request: CloseExportRequest): Promise<CloseExportResult>;
+  /** Drops a client's session, or one path of it. @throws ApplianceError ENOENT */
+  disconnectClient(request: PathRequest): Promise<void>;
+  /** Looks at the sizes of open devices again. @throws ApplianceError ENOENT */
+  revalidate(device: string | undefined): Promise<RevalidateResult>;
+  /** @throws ApplianceError ENOENT nothing is called so */
+  explain(name: string): Explanation;
+  /** Requests in flight, the oldest first; at most `limit` of each reactor. */
+  inflight(limit: number): Promise<readonly InflightRequest[]>;
+  /** Everything that is measured, in Prometheus' text format. */
+  metrics(): string;
+  /**
+   * Events from now on; with `after` also those that are still remembered and came after it.
+   * The listener must not throw.
+   */
+  subscribe(listener: (event: ApplianceEvent) => void, after?: number): Unsubscribe;
   /** As `verify`; several may run on one mapping at the same time. */
   bench(request: BenchRequest, signal?: AbortSignal): Promise<BenchResult>;
 }

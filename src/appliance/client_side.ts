@@ -1,23 +1,25 @@
 /** The mapping half of an appliance: sessions to servers, and the devices mapped through them. */
 import { errnoName } from "../ffi/errno.ts";
-import { formatAddress, formatPath, parsePath } from "../fabric/address.ts";
 import type { FabricFailure } from "../fabric/fabric.ts";
-import { RnbdClient } from "../rnbd/client/client.ts";
 import type { ClientDevice, DeviceFailure } from "../rnbd/client/device.ts";
-import { ClientSession } from "../rtrs/client/session.ts";
-import { inflightOnAll } from "../rtrs/client/shape.ts";
+import type { ClientPath } from "../rtrs/client/path.ts";
 import { ApplianceError, type MappingStatus, type SessionStatus } from "./appliance_api.ts";
 import type { MappingConfig, NodeConfig, SessionConfig } from "./config/config.ts";
-import { normalDevicePath } from "./config/names.ts";
 import { log } from "./log.ts";
-import { type FirstTry, Mapping } from "./mapping.ts";
+import { Mapping } from "./mapping.ts";
+import type { NameRequest } from "./metrics/inflight.ts";
+import { OpenSession } from "./open_session.ts";
+import { deviceKey, type Origin } from "./reconcile/desired.ts";
+import type { Actual } from "./reconcile/actual.ts";
 import type { Runtime } from "./runtime.ts";
+import { SizeWatch } from "./size_watch.ts";
 
-/** A session that is in use: it lives from its first mapping to its last. */
-interface OpenSession {
-  readonly config: SessionConfig;
-  readonly rtrs: ClientSession;
-  readonly rnbd: RnbdClient;
+/** Told when something happened that may ask for action. */
+export interface ClientSideUser {
+  /** A mapping or session came, went, opened or closed. */
+  onChange(): void;
+  /** A session is connected: what its server refused before may be there now. */
+  onConnected(mappings: readonly string[]): void;
 }
 
 function logSession(
@@ -36,12 +38,27 @@ export class ClientSide {
   private readonly mappings = new Map<string, Mapping>();
   /** Mappings that are being removed count until their NBD clients are gone. */
   private readonly byDevice = new Map<number, Mapping>();
+  /** Mappings that are being removed: their names and devices are not free yet. */
+  private readonly leaving = new Set<MappingConfig>();
+  /** Names of the mappings of devices, also of those that are being removed. */
+  private readonly takenDevices = new Map<string, string>();
+  /** Follows the sizes that servers have. */
+  readonly sizes = new SizeWatch(this.mappings, (name) => this.resize(name));
 
-  constructor(private readonly runtime: Runtime, private readonly node: NodeConfig) {}
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly node: NodeConfig,
+    private readonly user: ClientSideUser,
+  ) {}
 
   /** How the session of that name was opened, if some mapping uses it. */
   sessionConfig(sessname: string): SessionConfig | undefined {
     return this.sessions.get(sessname)?.config;
+  }
+
+  /** The same, of a session that has to be open. @throws ApplianceError ENOENT */
+  openSessionConfig(sessname: string): SessionConfig {
+    return this.findSession(sessname).config;
   }
 
   mapping(name: string): Mapping {
@@ -59,89 +76,123 @@ export class ClientSide {
 
   /**
    * Maps a device; `mapping.firstTry` tells how it went, and it goes on trying until unmapped.
-   * @throws ApplianceError EEXIST when the name or the device is taken
+   * @throws ApplianceError EEXIST when the name or the device is taken, ENXIO without its session
    */
-  map(config: MappingConfig, sessionConfig: SessionConfig): Mapping {
-    if (this.mappings.has(config.name)) {
-      throw new ApplianceError(`A mapping called ${config.name} exists`, "EEXIST", 1);
+  map(config: MappingConfig, origin: Origin): Mapping {
+    this.assertFree(config);
+    const { name, sessname, devicePath } = config;
+    const session = this.sessions.get(sessname);
+    if (session === undefined || session.isClosing) {
+      throw new ApplianceError(`The session ${sessname} is not open`, "ENXIO", 75);
     }
-    for (const other of this.mappings.values()) {
-      const isSame = other.config.sessname === config.sessname &&
-        normalDevicePath(other.config.devicePath) === normalDevicePath(config.devicePath);
-      if (!isSame) continue;
-      const where = `${config.devicePath} of session ${config.sessname}`;
-      throw new ApplianceError(`${where} is mapped as ${other.config.name}`, "EEXIST", 1);
-    }
-    const session = this.sessions.get(config.sessname) ?? this.openSession(sessionConfig);
-    const device = session.rnbd.addDevice(config.devicePath, config.accessMode);
-    const mapping = new Mapping(this.runtime, this.node, config, session.rtrs, device);
-    this.mappings.set(config.name, mapping);
+    const device = session.rnbd.addDevice(devicePath, config.accessMode);
+    const mapping = new Mapping(this.runtime, this.node, config, origin, session.rtrs, device);
+    this.mappings.set(name, mapping);
+    this.takenDevices.set(deviceKey(config), name);
     this.byDevice.set(device.handle, mapping);
+    mapping.onChange = () => this.user.onChange();
     return mapping;
   }
 
-  private openSession(config: SessionConfig): OpenSession {
-    const { runtime } = this;
-    const { source, destination } = parsePath(config.paths[0]!);
-    const lanes = runtime.reactors.map((reactor) => reactor.lanes);
-    const rnbd = new RnbdClient(lanes, {
+  /** @throws ApplianceError EEXIST when the name or the device is taken */
+  assertFree(config: MappingConfig): void {
+    const { name, sessname, devicePath } = config;
+    if (this.mappings.has(name) || [...this.leaving].some((gone) => gone.name === name)) {
+      throw new ApplianceError(`A mapping called ${name} exists`, "EEXIST", 1);
+    }
+    const other = this.takenDevices.get(deviceKey(config));
+    if (other === undefined) return;
+    const where = `${devicePath} of session ${sessname}`;
+    throw new ApplianceError(`${where} is mapped as ${other}`, "EEXIST", 1);
+  }
+
+  private configs(): MappingConfig[] {
+    return [...this.mappings.values()].map(({ config }) => config);
+  }
+
+  private onSession(
+    { sessname }: SessionConfig,
+    isConnected: boolean,
+    failure: FabricFailure | undefined,
+  ): void {
+    logSession(sessname, isConnected, failure);
+    if (isConnected) this.user.onConnected(this.mappingsOf(sessname));
+    else this.user.onChange();
+  }
+
+  private onPath({ sessname }: SessionConfig, path: ClientPath): void {
+    const fields = { sessname, path: `${path.sourceAddress},${path.destinationAddress}` };
+    const reason = path.lastFailure?.reason;
+    if (path.state === "CONNECTED") log.info("path connected", fields);
+    else if (reason === undefined) log.info("path disconnected", fields);
+    else log.warn("path lost", { ...fields, reason });
+    this.user.onChange();
+  }
+
+  /** Names of the mappings that use a session. */
+  mappingsOf(sessname: string): string[] {
+    return this.configs().filter((config) => config.sessname === sessname)
+      .map(({ name }) => name);
+  }
+
+  /** Opens a session; it connects, and reconnects, by itself. It must not be open. */
+  openSession(config: SessionConfig, origin: Origin): void {
+    const session = new OpenSession(this.runtime, config, origin, {
       onDeviceOpen: (device) => this.byDevice.get(device.handle)?.onOpen(),
       onDeviceClosed: (device, { reason }) => this.byDevice.get(device.handle)?.onClosed(reason),
       onDeviceResized: (device) => this.byDevice.get(device.handle)?.onResized(),
       onDeviceFailed: (device, { errno, reason }) => this.onFailed(device, errno, reason),
-      onSession: (isConnected, failure) => logSession(config.sessname, isConnected, failure),
+      onSession: (isConnected, failure) => this.onSession(config, isConnected, failure),
+      onPath: (path) => this.onPath(config, path),
     });
-    const rtrs = new ClientSession(
-      config.sessname,
-      {
-        clock: runtime.clock,
-        memory: runtime.memory,
-        adopter: runtime.adopter,
-        randomBytes: runtime.randomBytes,
-        nextHandle: runtime.nextHandle,
-      },
-      runtime.fabric(destination.kind, config.crc),
-      destination.kind,
-      { source: source?.host, destination: destination.host, port: config.destPort },
-      {
-        heartbeat: {
-          intervalMs: config.heartbeatIntervalMs,
-          missedMax: config.heartbeatMissedMax,
-        },
-        connectTimeoutMs: config.connectTimeoutMs,
-        reconnectDelayMs: config.reconnectDelayMs,
-        reconnectDelayMaxMs: config.reconnectDelayMaxMs,
-        maxReconnectAttempts: config.maxReconnectAttempts,
-      },
-      lanes,
-      rnbd,
-    );
-    rnbd.session = rtrs;
-    const session = { config, rtrs, rnbd };
     this.sessions.set(config.sessname, session);
-    rtrs.start();
-    return session;
+  }
+
+  /** The canonical text of a path of a session. @throws ApplianceError ENOENT, EINVAL */
+  pathText(sessname: string, path: string): string {
+    return this.findSession(sessname).paths.textOf(path);
+  }
+
+  /** Takes over what can be changed while it is in use: all but its port, carrier and crc. */
+  changeSession(config: SessionConfig, origin: Origin): void {
+    this.findSession(config.sessname).change(config, origin);
+    this.user.onChange();
+  }
+
+  /** Closes a session that no mapping uses. */
+  async closeSession(sessname: string): Promise<void> {
+    await this.findSession(sessname).close();
+    this.sessions.delete(sessname);
+    log.info("session closed", { sessname });
+    this.user.onChange();
   }
 
   private onFailed(device: ClientDevice, errno: number, reason: string): void {
     this.byDevice.get(device.handle)?.onFailed(errno, reason);
   }
 
-  /** Unmaps: hides it, disconnects its users, closes it at the server. */
+  /** Unmaps: hides it, disconnects its users, closes it at the server. Its session stays. */
   async unmap(name: string): Promise<void> {
     const mapping = this.mapping(name);
-    const { sessname } = mapping.config;
-    const session = this.sessions.get(sessname)!;
+    const { config } = mapping;
+    const session = this.sessionOf(mapping);
     this.mappings.delete(name);
+    this.leaving.add(config);
     await mapping.hide();
     await new Promise<void>((resolve) => session.rnbd.removeDevice(mapping.device, resolve));
     this.byDevice.delete(mapping.device.handle);
+    mapping.removed();
+    this.leaving.delete(config);
+    this.takenDevices.delete(deviceKey(config));
     log.info("mapping removed", { name });
-    const isUsed = [...this.mappings.values()].some((other) => other.config.sessname === sessname);
-    if (isUsed || this.sessions.get(sessname) !== session) return;
-    this.sessions.delete(sessname);
-    await new Promise<void>((resolve) => session.rtrs.close(resolve));
-    log.info("session closed", { sessname });
+    this.user.onChange();
+  }
+
+  /** Tries now to open a mapping that is closed, or to expose one that is open. */
+  reopen(name: string): void {
+    const mapping = this.mapping(name);
+    if (mapping.device.state === "open") mapping.exposeAgain();
+    else this.sessionOf(mapping).rnbd.retryDevice(mapping.device);
   }
 
   /**
@@ -191,55 +242,42 @@ export class ClientSide {
   }
 
   /**
-   * Drops a session's path, or stops making it, until {@link reconnectPath}; its mappings are
-   * closed meanwhile.
+   * Drops a session's path, or all of them, until {@link reconnectPath}. Requests go on on other
+   * paths; without any its mappings are closed.
    * @throws ApplianceError ENOENT
    */
   async disconnectPath(sessname: string, path?: string): Promise<void> {
-    const { rtrs } = this.findPath(sessname, path);
-    await new Promise<void>((resolve) => rtrs.disconnect(resolve));
-    log.info("path disconnected", { sessname, path: rtrs.path.destinationAddress });
+    await this.findSession(sessname).paths.disconnect(path);
+    log.info("path disconnected", { sessname, path });
   }
 
   /**
-   * Connects a session's path now; one that is connected is dropped first.
+   * Connects a session's path now, or all of them; what is connected is dropped first.
    * @throws ApplianceError ENOENT, EBUSY while it is being connected
    */
   reconnectPath(sessname: string, path?: string): Promise<void> {
-    const { rtrs } = this.findPath(sessname, path);
-    if (!rtrs.reconnect()) {
-      const message = `The path of session ${sessname} is ${rtrs.path.state.toLowerCase()}`;
-      throw new ApplianceError(`${message}; try again later`, "EBUSY", 75);
-    }
-    return Promise.resolve();
+    return new Promise((resolve) => resolve(this.findSession(sessname).paths.reconnect(path)));
+  }
+
+  /**
+   * Connects now what is down of a session.
+   * @returns the destinations of those paths
+   * @throws ApplianceError ENOENT
+   */
+  reconnectDown(sessname: string): string[] {
+    return this.findSession(sessname).paths.reconnectDown();
   }
 
   private sessionOf(mapping: Mapping): OpenSession {
     return this.sessions.get(mapping.config.sessname)!;
   }
 
-  private findPath(sessname: string, path: string | undefined): OpenSession {
+  private findSession(sessname: string): OpenSession {
     const session = this.sessions.get(sessname);
-    if (session === undefined) {
-      const known = [...this.sessions.keys()].join(", ") || "none";
-      throw new ApplianceError(
-        `No session is called ${sessname}; there are: ${known}`,
-        "ENOENT",
-        1,
-      );
-    }
-    const configured = parsePath(session.config.paths[0]!);
-    const { sourceAddress, destinationAddress } = session.rtrs.path;
-    const names = [
-      formatPath(configured),
-      formatAddress(configured.destination),
-      `${sourceAddress},${destinationAddress}`,
-    ];
-    if (path !== undefined && !names.includes(path)) {
-      const message = `Session ${sessname} has no path ${path}; it has ${names[0]}`;
-      throw new ApplianceError(message, "ENOENT", 1);
-    }
-    return session;
+    if (session !== undefined) return session;
+    const known = [...this.sessions.keys()].join(", ") || "none";
+    const message = `No session is called ${sessname}; there are: ${known}`;
+    throw new ApplianceError(message, "ENOENT", 1);
   }
 
   /** A reactor reports that a connection of a session broke. */
@@ -253,9 +291,42 @@ export class ClientSide {
     this.byDevice.get(device)?.onNbdClosed(ticket);
   }
 
-  /** What became of every mapping's first try. */
-  async firstTries(): Promise<FirstTry[]> {
-    return await Promise.all([...this.mappings.values()].map((mapping) => mapping.firstTry));
+  /** What a request in flight belongs to. */
+  readonly namesOf: NameRequest = ({ session, disk, path }) => {
+    const mapping = this.byDevice.get(disk);
+    const open = [...this.sessions.values()].find(({ rtrs }) => rtrs.handle === session);
+    if (mapping === undefined || open === undefined) return undefined;
+    const carrier = open.rtrs.paths.find(({ handle }) => handle === path);
+    return {
+      device: mapping.config.name,
+      sessname: open.config.sessname,
+      path: carrier === undefined ? "" : `${carrier.sourceAddress},${carrier.destinationAddress}`,
+    };
+  };
+
+  has(name: string): boolean {
+    return this.mappings.has(name);
+  }
+
+  /** Names of all mappings. */
+  names(): string[] {
+    return [...this.mappings.keys()];
+  }
+
+  /** What there is, for the reconciler. */
+  actual(): Pick<Actual, "mappings" | "leaving" | "sessions"> {
+    return {
+      mappings: [...this.mappings.values()].map((mapping) =>
+        mapping.actual(this.sessionOf(mapping).isConnecting)
+      ),
+      leaving: [...this.leaving],
+      sessions: [...this.sessions.values()].map((session) => session.actual()),
+    };
+  }
+
+  /** Numbers of the ublk devices that mappings serve, or are about to let go of. */
+  servedDevices(): Set<number> {
+    return new Set([...this.byDevice.values()].flatMap(({ ublkId }) => ublkId ?? []));
   }
 
   mappingStatus(): MappingStatus[] {
@@ -263,28 +334,7 @@ export class ClientSide {
   }
 
   sessionStatus(): SessionStatus[] {
-    return [...this.sessions.values()].map(({ config, rtrs }) => {
-      const { path } = rtrs;
-      const state = rtrs.isConnected ? "connected" as const : "disconnected" as const;
-      const failure = path.lastFailure;
-      return {
-        sessname: config.sessname,
-        state,
-        queue_depth: rtrs.offer?.queueDepth ?? 0,
-        max_io_size: rtrs.offer?.maxIoBytes ?? 0,
-        reconnects: rtrs.reconnects,
-        paths: [{
-          src_addr: path.sourceAddress,
-          dst_addr: path.destinationAddress ||
-            formatAddress(parsePath(config.paths[0]!).destination),
-          state,
-          hca_name: path.hcaName,
-          hca_port: path.hcaPort,
-          inflight: inflightOnAll(this.runtime.memory.arena, rtrs.allotments),
-          last_error: failure === undefined ? null : failure.reason,
-        }],
-      };
-    });
+    return [...this.sessions.values()].map((session) => session.status());
   }
 
   /**
@@ -300,6 +350,8 @@ export class ClientSide {
       else log.warn("block device waits for the next start", { name, users: users.join(", ") });
       return users.length > 0;
     }));
+    const unused = [...this.sessions.keys()].filter((name) => this.mappingsOf(name).length === 0);
+    await Promise.all(unused.map((sessname) => this.closeSession(sessname)));
     return left.includes(true);
   }
 }

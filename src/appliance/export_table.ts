@@ -3,58 +3,76 @@ import { ERRNO, SystemError } from "../ffi/errno.ts";
 import type { ControlLoop } from "../ring/control_loop.ts";
 import type { AccessModeName } from "../rnbd/access_mode.ts";
 import type { BackendTicket } from "../rnbd/backend.ts";
+import { currentSizeBytes } from "../rnbd/backends/current_size.ts";
 import { composeDevicePath, DevicePathError } from "../rnbd/server/device_path.ts";
 import {
   asReadOnly,
   closeBackend,
-  makeMemoryBackend,
-  makeNullBackend,
   openBackend,
   reopenBackend,
 } from "../rnbd/server/open_backend.ts";
-import { currentSizeBytes } from "../rnbd/backends/current_size.ts";
 import type { ExportOpener, OpenOutcome } from "../rnbd/server/server.ts";
 import type { ExportConfig, ServerConfig } from "./config/config.ts";
+import { findRule, ruleKey } from "./export_rules.ts";
 import { log } from "./log.ts";
+import { type MadeDisk, MadeDisks } from "./made_disks.ts";
 
-/** True when `text` matches `pattern`, in which `*` stands for any characters. */
-export function matchesPattern(pattern: string, text: string): boolean {
-  const escaped = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-  return new RegExp(`^${escaped.join(".*")}$`, "s").test(text);
-}
-
-/** A name as patterns see it: no slash in front, none doubled. */
-function normalizedName(devicePath: string): string {
-  return devicePath.replace(/\/{2,}/g, "/").replace(/^\//, "");
-}
-
-/** An export that may write admits everything; a read-only one admits readers. */
-function admits(rule: ExportConfig, mode: AccessModeName): boolean {
-  return mode === "ro" || rule.accessMode === "migration" || rule.accessMode === mode;
+/** Something that a client has open. */
+interface OpenExport {
+  readonly sessname: string;
+  readonly devicePath: string;
+  readonly mode: AccessModeName;
+  /** Of the rule that allowed it; undefined: there were no rules. */
+  readonly ruleKey: string | undefined;
+  /** What was made here for the rule. */
+  readonly disk: MadeDisk | undefined;
 }
 
 /** See the head of this file. */
 export class ExportTable implements ExportOpener {
-  /** Disks made here, by the rule that made them. */
-  private readonly made = new Map<ExportConfig, BackendTicket>();
+  private readonly made: MadeDisks;
+  private inForce: readonly ExportConfig[] = [];
+  /** By the tickets that it was opened with. */
+  private readonly opened = new Map<readonly BackendTicket[], OpenExport>();
 
   /** @throws RangeError when memory disks do not fit the arena */
   constructor(
     private readonly loop: ControlLoop,
-    private readonly config: ServerConfig,
+    private readonly config: Pick<ServerConfig, "devSearchPath" | "ioMode" | "exports">,
     private readonly reactors: number,
   ) {
-    for (const rule of config.exports) {
-      const { devicePath, sizeBytes, logicalBlockBytes } = rule;
-      if (rule.backend === "memory") {
-        this.made.set(
-          rule,
-          makeMemoryBackend(loop.memory, devicePath, sizeBytes, logicalBlockBytes),
-        );
-      } else if (rule.backend === "null") {
-        this.made.set(rule, makeNullBackend(devicePath, sizeBytes, logicalBlockBytes));
-      }
-    }
+    this.made = new MadeDisks(loop.memory);
+    this.setRules(config.exports);
+  }
+
+  /** What may be opened; none: everything below dev_search_path. */
+  get rules(): readonly ExportConfig[] {
+    return this.inForce;
+  }
+
+  /**
+   * Rules for opens from now on. What is open stays open. Memory and null disks stay when their
+   * rule does (device_path, sessname, backend, size, block size), else they go with their last
+   * user.
+   * @throws RangeError when memory disks do not fit the arena; nothing has changed then
+   */
+  setRules(rules: readonly ExportConfig[]): void {
+    this.made.setRules(rules);
+    this.inForce = rules;
+  }
+
+  /** True when a client could open it now. */
+  allows(sessname: string, devicePath: string, mode: AccessModeName): boolean {
+    const rule = findRule(this.inForce, sessname, devicePath, mode);
+    return rule === undefined || !("errno" in rule);
+  }
+
+  /** Who has something open that this rule allowed: `SESSNAME (DEVICE_PATH, MODE)`. */
+  holdersOf(rule: ExportConfig): string[] {
+    const key = ruleKey(rule);
+    return [...this.opened.values()]
+      .filter((open) => open.ruleKey === key)
+      .map(({ sessname, devicePath, mode }) => `${sessname} (${devicePath}, ${mode})`);
   }
 
   open(
@@ -63,41 +81,29 @@ export class ExportTable implements ExportOpener {
     mode: AccessModeName,
     done: (outcome: OpenOutcome) => void,
   ): void {
-    const rule = this.findRule(sessname, devicePath, mode);
+    const rule = findRule(this.inForce, sessname, devicePath, mode);
     if (rule !== undefined && "errno" in rule) return done(rule);
-    const made = rule === undefined ? undefined : this.made.get(rule);
-    if (made !== undefined) {
-      const ticket = mode === "ro" ? asReadOnly(made) : made;
+    const disk = rule === undefined ? undefined : this.made.of(rule);
+    const ruled = rule === undefined ? undefined : ruleKey(rule);
+    const remember = (outcome: OpenOutcome) => {
+      if ("tickets" in outcome) {
+        this.opened.set(outcome.tickets, { sessname, devicePath, mode, ruleKey: ruled, disk });
+      }
+      done(outcome);
+    };
+    if (disk !== undefined) {
+      this.made.hold(disk, sessname);
+      const ticket = mode === "ro" ? asReadOnly(disk.ticket) : disk.ticket;
       const tickets = Array.from({ length: this.reactors }, () => ticket);
-      return done({ tickets, device: `${made.kind}:${rule!.devicePath}` });
+      return remember({ tickets, device: disk.device });
     }
     this.openPath(sessname, devicePath, mode, rule?.ioMode ?? this.config.ioMode)
-      .then(done, (error: unknown) => {
+      .then(remember, (error: unknown) => {
         const errno = error instanceof SystemError || error instanceof DevicePathError
           ? error.errno
           : ERRNO.EIO;
         done({ errno, reason: error instanceof Error ? error.message : String(error) });
       });
-  }
-
-  private findRule(
-    sessname: string,
-    devicePath: string,
-    mode: AccessModeName,
-  ): ExportConfig | undefined | { errno: number; reason: string } {
-    if (this.config.exports.length === 0) return undefined;
-    const name = normalizedName(devicePath);
-    const matching = this.config.exports.filter((rule) =>
-      matchesPattern(normalizedName(rule.devicePath), name) &&
-      matchesPattern(rule.sessname, sessname)
-    );
-    if (matching.length === 0) {
-      return { errno: ERRNO.ENOENT, reason: `no export allows ${devicePath} to ${sessname}` };
-    }
-    return matching.find((rule) => admits(rule, mode)) ?? {
-      errno: ERRNO.EPERM,
-      reason: `the exports allow ${devicePath} to ${sessname}, but not ${mode}`,
-    };
   }
 
   private async openPath(
@@ -125,13 +131,19 @@ export class ExportTable implements ExportOpener {
   }
 
   close(tickets: readonly BackendTicket[]): void {
+    const open = this.opened.get(tickets);
+    this.opened.delete(tickets);
+    if (open?.disk !== undefined) return this.made.letGo(open.disk);
     for (const ticket of tickets) {
-      // What was made here belongs to the export and lives as long as the program.
-      if (ticket.kind !== "file" && ticket.kind !== "block") continue;
       closeBackend(this.loop, ticket).catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
-        log.error("close failed", { device: ticket.path, reason });
+        log.error("close failed", { device: "path" in ticket ? ticket.path : "", reason });
       });
     }
+  }
+
+  /** The connections of a session have ended. */
+  onSessionEnded(sessname: string): void {
+    this.made.onSessionEnded(sessname);
   }
 }

@@ -13,6 +13,15 @@ export type LogFields = Readonly<Record<string, string | number | boolean | null
 /** Takes one finished line, without the line end. */
 export type LogSink = (line: string) => void;
 
+/** One event, before it becomes a line. */
+export interface LogEntry {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly level: LogLevel;
+  readonly event: string;
+  readonly fields: LogFields;
+}
+
 const encoder = new TextEncoder();
 
 function writeToStderr(line: string): void {
@@ -31,6 +40,8 @@ function formatValue(value: string | number | boolean | null): string {
 /** Writes events at or above a level. */
 export class Logger {
   level: LogLevel = "info";
+  /** Gets every event, whatever the level; must not throw. */
+  onEntry: ((entry: LogEntry) => void) | undefined;
 
   constructor(
     public sink: LogSink = writeToStderr,
@@ -54,11 +65,13 @@ export class Logger {
   }
 
   private write(level: LogLevel, event: string, fields: LogFields): void {
+    const time = this.now().toISOString();
+    this.onEntry?.({ time, level, event, fields });
     if (LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(this.level)) return;
     const pairs = Object.entries(fields).flatMap(([key, value]) =>
       value === undefined ? [] : [`${key}=${formatValue(value)}`]
     );
-    this.sink([this.now().toISOString(), level, event, ...pairs].join(" "));
+    this.sink([time, level, event, ...pairs].join(" "));
   }
 }
 

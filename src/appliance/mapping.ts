@@ -6,7 +6,10 @@ import { ApplianceError, type MappingStatus } from "./appliance_api.ts";
 import type { MappingConfig, NodeConfig } from "./config/config.ts";
 import type { Exposure } from "./exposure.ts";
 import { log } from "./log.ts";
+import type { IoAccount } from "./metrics/io_ledger.ts";
 import { NbdExposure } from "./nbd_exposure.ts";
+import type { ActualMapping } from "./reconcile/actual.ts";
+import type { Origin } from "./reconcile/desired.ts";
 import type { Runtime } from "./runtime.ts";
 import { UblkExposure } from "./ublk_exposure.ts";
 
@@ -36,16 +39,28 @@ export class Mapping {
   private readonly exposure: Exposure;
   /** Ends when the exposure is as it should be: the device may close and open again meanwhile. */
   private exposing: Promise<void> = Promise.resolve();
+  /** Attempts to expose it that have not ended. */
+  private exposures = 0;
+  /** Called when it may be in another state than before. */
+  onChange: () => void = () => {};
   private isHidden = false;
+  /** A try has ended, well or not. */
+  hasBeenTried = false;
   private exposeFailure: ExposeFailure | undefined;
+  private readonly io: IoAccount;
 
   constructor(
     private readonly runtime: Runtime,
     node: NodeConfig,
-    readonly config: MappingConfig,
+    public config: MappingConfig,
+    public origin: Origin,
     session: ClientSession,
     readonly device: ClientDevice,
   ) {
+    this.io = runtime.mappingIo.open(config.name);
+    runtime.reactors.forEach(({ lanes }, i) =>
+      lanes.measureDevice(device.handle, this.io.rows[i]!)
+    );
     this.firstTry = this.nextTry();
     const wantsUblk = config.expose === "ublk" ||
       (config.expose === "auto" && runtime.ublk.isAvailable);
@@ -60,6 +75,7 @@ export class Mapping {
   }
 
   private settle(result: FirstTry): void {
+    this.hasBeenTried = true;
     for (const resolve of this.waiting.splice(0)) resolve(result);
   }
 
@@ -77,10 +93,18 @@ export class Mapping {
   /** The device is open: it is exposed, once. */
   onOpen(): void {
     log.info("mapping open", { name: this.config.name, sessname: this.config.sessname });
+    this.exposeAgain();
+  }
+
+  /** Exposes it, or tells its exposure that it is open again. */
+  exposeAgain(): void {
+    this.exposures++;
     this.exposing = this.exposing.then(() => this.expose());
     this.exposing.then(() => {
+      this.exposures--;
       const failure = this.exposeFailure;
       this.settle(failure === undefined ? { isOpen: true } : { isOpen: false, ...failure });
+      this.onChange();
     });
   }
 
@@ -100,8 +124,12 @@ export class Mapping {
 
   /** The device could not be opened. */
   onFailed(errno: number, reason: string): void {
-    log.warn("mapping failed", { name: this.config.name, reason });
+    const next = this.device.nextTryAt === undefined
+      ? { next_try: "when something changes, or is told to: apply or remap" }
+      : {};
+    log.warn("mapping failed", { name: this.config.name, reason, ...next });
     this.settle({ isOpen: false, reason, errno: errnoName(errno) });
+    this.onChange();
   }
 
   /** The server's device has another size; {@link resized} makes users see it. */
@@ -128,6 +156,7 @@ export class Mapping {
   /** The session was lost. */
   onClosed(reason: string): void {
     log.warn("mapping closed", { name: this.config.name, reason });
+    this.onChange();
   }
 
   /** A reactor let go of an NBD connection. */
@@ -151,24 +180,75 @@ export class Mapping {
     }
   }
 
+  /** The device is gone from the reactors: what it did stays counted under its name. */
+  removed(): void {
+    this.runtime.mappingIo.release(this.io);
+  }
+
+  private lastErrno(): string | null {
+    const { lastFailure } = this.device;
+    if (this.exposeFailure !== undefined) return this.exposeFailure.errno;
+    return lastFailure === undefined ? null : errnoName(lastFailure.errno);
+  }
+
+  private get isOpen(): boolean {
+    return this.device.state === "open" && this.exposure.path !== undefined;
+  }
+
+  private nextTryMs(): number | null {
+    const { nextTryAt } = this.device;
+    if (this.isOpen || nextTryAt === undefined) return null;
+    return Math.max(0, Math.round(nextTryAt - this.runtime.clock.now()));
+  }
+
+  /** What it is, for the reconciler. @param isConnecting its session is being connected */
+  actual(isConnecting: boolean): ActualMapping {
+    const { config, origin, device, exposure } = this;
+    const failed = this.exposeFailure ?? device.lastFailure;
+    // What never failed has its first try before it.
+    const isTrying = isConnecting || this.exposures > 0 || device.isOpening || failed === undefined;
+    return {
+      config,
+      origin,
+      exposedAs: exposure.kind,
+      state: this.isOpen ? "open" : isTrying ? "opening" : "closed",
+      failure: this.isOpen || failed === undefined ? undefined : {
+        reason: failed.reason,
+        // What is in the way of an exposure may go without anybody telling.
+        isTerminal: device.state !== "open" && device.nextTryAt === undefined,
+        nextTryMs: this.nextTryMs(),
+      },
+    };
+  }
+
+  /** Takes over what can be changed while it is in use. */
+  change(config: MappingConfig, origin: Origin): void {
+    this.config = config;
+    this.origin = origin;
+  }
+
+  /** Number of its ublk device; undefined: it has none. */
+  get ublkId(): number | undefined {
+    return this.exposure instanceof UblkExposure ? this.exposure.id : undefined;
+  }
+
   status(): MappingStatus {
-    const { config, device, exposure } = this;
-    const isOpen = device.state === "open" && exposure.path !== undefined;
-    const nextTryAt = device.nextTryAt;
+    const { config, device, exposure, isOpen } = this;
     return {
       name: config.name,
       sessname: config.sessname,
       device_path: config.devicePath,
       access_mode: config.accessMode,
+      origin: this.origin,
       state: isOpen ? "open" : "closed",
       expose: exposure.kind,
       device: exposure.path ?? null,
       size_bytes: device.geometry?.sizeBytes ?? 0,
       logical_block_size: device.geometry?.logicalBlockBytes ?? 0,
       last_error: isOpen ? null : this.exposeFailure?.reason ?? device.lastFailure?.reason ?? null,
-      next_try_ms: isOpen || nextTryAt === undefined
-        ? null
-        : Math.max(0, Math.round(nextTryAt - this.runtime.clock.now())),
+      last_errno: isOpen ? null : this.lastErrno(),
+      io: this.io.totals(),
+      next_try_ms: this.nextTryMs(),
     };
   }
 }

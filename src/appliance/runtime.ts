@@ -9,6 +9,7 @@ import { allocateZeroes } from "../rnbd/backends/zeroes.ts";
 import { UblkControl } from "../ublk/control.ts";
 import { systemClock } from "../rtrs/clock.ts";
 import type { Config } from "./config/config.ts";
+import { IoLedger } from "./metrics/io_ledger.ts";
 import { ReactorHandle, type ReactorPoolEvents } from "./reactor/reactor_pool.ts";
 import { makeAdopter } from "./reactor/make_adopter.ts";
 import { ThreadCounters } from "./reactor/thread_counters.ts";
@@ -23,6 +24,13 @@ export class Runtime {
   readonly counters: ThreadCounters;
   readonly adopter: FabricAdopter;
   readonly reactors: readonly ReactorHandle[];
+  /** What was done with each mapping, and with each exported device. */
+  readonly mappingIo: IoLedger;
+  readonly exportIo: IoLedger;
+  /** What was carried by each path to a server. */
+  readonly pathIo: IoLedger;
+  /** Names of the sessions to servers, by their handles. */
+  readonly sessnames = new Map<number, string>();
   private readonly verbsFabrics = new Map<AddressKind, VerbsFabric>();
   private handles = 0;
 
@@ -33,10 +41,14 @@ export class Runtime {
     const at = this.memory.allocate(ThreadCounters.BYTES, "counters");
     this.counters = new ThreadCounters(this.memory.arena, at);
     this.adopter = makeAdopter(this.loop, this.counters);
+    this.mappingIo = new IoLedger(this.memory, config.node.reactors);
+    this.exportIo = new IoLedger(this.memory, config.node.reactors);
+    this.pathIo = new IoLedger(this.memory, config.node.reactors);
+    const paths = { io: this.pathIo, sessnames: this.sessnames };
     const zeroes = allocateZeroes(this.memory);
     this.reactors = Array.from(
       { length: config.node.reactors },
-      (_, i) => new ReactorHandle(i, this.memory, config.node.spinUs, zeroes, events),
+      (_, i) => new ReactorHandle(i, this.memory, config.node.spinUs, zeroes, paths, events),
     );
   }
 

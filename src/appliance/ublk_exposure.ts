@@ -29,6 +29,11 @@ export class UblkExposure implements Exposure {
     return this.ublk?.path;
   }
 
+  /** Number of the device; undefined while there is none. */
+  get id(): number | undefined {
+    return this.ublk?.id;
+  }
+
   get outlivesProgram(): boolean {
     return this.ublk?.isRecoverable ?? false;
   }
@@ -67,7 +72,7 @@ export class UblkExposure implements Exposure {
       allocateBuffers: (lane, length) => {
         const at = memory.allocate(length, `the block device of mapping ${config.name}`);
         try {
-          session.addBuffers(lane, at, length);
+          session.buffers.add(lane, at, length);
         } catch (error) {
           memory.release(at);
           throw error;
@@ -75,7 +80,7 @@ export class UblkExposure implements Exposure {
         return at;
       },
       releaseBuffers: async (at) => {
-        await new Promise<void>((resolve) => session.removeBuffers(at, resolve));
+        await new Promise<void>((resolve) => session.buffers.remove(at, resolve));
         memory.release(at);
       },
       serve: (lane, ticket) => reactors[lane]!.serveUblk(session.handle, device.handle, ticket),

@@ -2,6 +2,7 @@
 import { close, shutdownSocket } from "../../ffi/libc.ts";
 import { NbdConnection } from "../../nbd/connection.ts";
 import type { Executor } from "../../ring/executor.ts";
+import type { RequestClock } from "../../ring/turn_clock.ts";
 import { backendOpener } from "../../rnbd/backends/open_queue.ts";
 import type { BlockUser } from "../../rnbd/block_queue.ts";
 import type { DeviceQueue } from "../../rnbd/client/block_lane.ts";
@@ -31,7 +32,7 @@ export class ReactorHost {
    * @param emit sends an event to main
    */
   constructor(
-    private readonly executor: Executor,
+    private readonly executor: Executor & { readonly clock: RequestClock },
     setup: ReactorWorkerSetup,
     private readonly stop: () => void,
     private readonly emit: (event: ReactorEvent) => void,
@@ -39,6 +40,7 @@ export class ReactorHost {
     this.counters = new ThreadCounters(executor.arena, setup.counters);
     this.lanes = new LaneHost({
       arena: executor.arena,
+      clock: executor.clock,
       defer: (task) => executor.defer(task),
       adopter: makeAdopter(executor, this.counters),
       openQueue: backendOpener(executor, setup.zeroes),

@@ -8,6 +8,7 @@ import type { LaneEvents } from "../../rtrs/lane_control.ts";
 import type { ServedQueue } from "../../ublk/host.ts";
 import type { UblkQueueTicket } from "../../ublk/queue_ticket.ts";
 import type { LoadOutcome, LoadPlan } from "../load/load.ts";
+import { type PathLedger, PathRows } from "../metrics/path_rows.ts";
 import type { ReactorCommand, ReactorEvent, ReactorWorkerSetup } from "./messages.ts";
 import { ThreadCounters } from "./thread_counters.ts";
 
@@ -39,6 +40,7 @@ export class ReactorHandle {
     private readonly memory: ArenaAllocator,
     spinUs: number,
     zeroes: number,
+    paths: PathLedger,
     events: ReactorPoolEvents,
   ) {
     const { arena } = memory;
@@ -47,7 +49,11 @@ export class ReactorHandle {
     this.counters = new ThreadCounters(arena, this.countersAt);
     this.wakeFd = eventfd();
     this.mailbox = new MailboxWriter(arena, this.mailboxAt, () => signalEventfd(this.wakeFd));
-    this.lanes = new LaneClient((command) => this.send({ kind: "lane", command }), events);
+    this.lanes = new LaneClient(
+      (command) => this.send({ kind: "lane", command }),
+      events,
+      new PathRows(paths, index),
+    );
     const { promise, resolve } = Promise.withResolvers<void>();
     this.stopped = promise;
     this.worker = new Worker(new URL("./reactor_worker.ts", import.meta.url), {
