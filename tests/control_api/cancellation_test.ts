@@ -33,3 +33,13 @@ Deno.test("the signal of verify and bench fires when their client goes away", ()
     assert.equal((await stays).status, 200);
     assert.deepEqual(aborted(), [true, true, false], "an answer is no reason to stop");
   }));
+
+Deno.test("apply ends its waiting when its client goes away", () =>
+  withApi(async ({ socket }, appliance) => {
+    appliance.gate = new Promise(() => {});
+    const leave = sendAndLeave(socket, "/v1/apply", { timeout_ms: 60_000 });
+    await waitFor(() => appliance.signals.length === 1, 5000, "apply");
+    assert.equal(appliance.signals[0]!.aborted, false);
+    leave();
+    await waitFor(() => appliance.signals[0]!.aborted, 5000, "the signal of apply");
+  }));

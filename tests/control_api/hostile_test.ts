@@ -7,7 +7,7 @@ const JSON_TYPE = { "content-type": "application/json" };
 
 /** `[method, path, body, HTTP status, message]`; a string body is sent as it is. */
 const REFUSED: readonly [string, string, unknown, number, RegExp][] = [
-  ["GET", "/", undefined, 404, /^There is no \/; see/],
+  ["GET", "/x", undefined, 404, /^There is no \/x; see/],
   ["GET", "/v2/status", undefined, 404, /no \/v2\/status/],
   ["GET", "/v1/status/", undefined, 404, /no \/v1\/status\//],
   ["GET", "/v1/mappings/a/b/verify", undefined, 404, /^There is no/],
@@ -16,7 +16,7 @@ const REFUSED: readonly [string, string, unknown, number, RegExp][] = [
   ["PATCH", "/v1/mappings", {}, 405, /use GET, POST/],
   ["GET", "/v1/status?verbose=1", undefined, 400, /query parameter "verbose" is unknown/],
   ["DELETE", "/v1/mappings/m?force=1", undefined, 400, /^force: is neither/],
-  ["DELETE", "/v1/mappings/m?force=true&force=true", undefined, 400, /^force: is neither/],
+  ["DELETE", "/v1/mappings/m?force=true&force=true", undefined, 400, /^force: is given 2 times/],
   ["DELETE", "/v1/mappings/%ff", undefined, 400, /not percent-encoded UTF-8/],
   ["POST", "/v1/mappings", "", 400, /^The body is no JSON/],
   ["POST", "/v1/mappings", "{", 400, /^The body is no JSON/],
@@ -73,7 +73,7 @@ const REFUSED: readonly [string, string, unknown, number, RegExp][] = [
   ["POST", "/v1/sessions/s/disconnect", { path: "eth0" }, 400, /^disconnect: path: "eth0"/],
   ["POST", "/v1/sessions/s/reconnect", { path: 7 }, 400, /^reconnect: path: is no string/],
   ["POST", "/v1/sessions/s/reconnect", "", 400, /^The body is no JSON/],
-  ["POST", "/v1/sessions/s", {}, 404, /^There is no/],
+  ["POST", "/v1/sessions/s", {}, 405, /use GET, PATCH/],
   ["POST", "/v1/mappings", { sessname: "s", device_path: "d", paths: [] }, 400, /has 0 elements/],
   [
     "POST",
@@ -109,6 +109,43 @@ const REFUSED: readonly [string, string, unknown, number, RegExp][] = [
   ["POST", "/v1/mappings/m/bench", { runtime_ms: 1e9 }, 400, /^bench: runtime_ms/],
   ["POST", "/v1/mappings/m/bench", { jobs: 65 }, 400, /^bench: jobs/],
   ["POST", "/v1/mappings/m/bench", { block_bytes: 1000 }, 400, /multiple of 512/],
+  ["POST", "/v1/sessions/s/paths", {}, 400, /^path add: path: is missing/],
+  ["POST", "/v1/sessions/s/paths", { path: "tcp:1.2.3.4:5" }, 400, /holds a port/],
+  ["DELETE", "/v1/sessions/s/paths", undefined, 400, /^path: is missing/],
+  ["DELETE", "/v1/sessions/s/paths?path=", undefined, 400, /^path: is empty/],
+  ["DELETE", "/v1/sessions/s/paths?path=10.0.0.1", undefined, 400, /names no carrier/],
+  ["DELETE", "/v1/sessions/s/paths?path=x&path=y", undefined, 400, /given 2 times/],
+  ["PATCH", "/v1/sessions/s", {}, 400, /^session: changes nothing/],
+  ["PATCH", "/v1/sessions/s", { mpath_policy: "fast" }, 400, /is not "round-robin"/],
+  ["PATCH", "/v1/sessions/s", { max_reconnect_attempts: -2 }, 400, /from -1 to 9999/],
+  ["PATCH", "/v1/sessions/s", { policy: "round-robin" }, 400, /"policy" is unknown/],
+  ["POST", "/v1/apply", { timeout_ms: -1 }, 400, /^apply: timeout_ms: is no whole/],
+  ["POST", "/v1/apply", { timeout_ms: 1e12 }, 400, /^apply: timeout_ms/],
+  ["POST", "/v1/apply", [], 400, /^apply is no JSON object/],
+  ["GET", "/v1/apply", undefined, 405, /use POST/],
+  ["POST", "/v1/plan", {}, 405, /use GET/],
+  ["POST", "/v1/recover", { names: "all" }, 400, /^recover: names: is no list of strings/],
+  ["POST", "/v1/recover", { names: [""] }, 400, /^recover: names: is empty/],
+  ["POST", "/v1/recover", { names: Array(2049).fill("m") }, 400, /has 2049 elements/],
+  ["POST", "/v1/exports/close", {}, 400, /^close: device: is missing/],
+  ["POST", "/v1/exports/close", { device: "d", force: 1 }, 400, /^close: force: is neither/],
+  ["POST", "/v1/exports/close", { device: "d", sessname: "" }, 400, /^close: sessname: is empty/],
+  ["POST", "/v1/exports/revalidate", { device: "d".repeat(5000) }, 400, /has 5000 bytes/],
+  ["POST", "/v1/exports/revalidate", { name: "d" }, 400, /"name" is unknown/],
+  ["POST", "/v1/clients/c/disconnect", { path: "eth0" }, 400, /^disconnect: path: "eth0"/],
+  ["GET", "/v1/clients/c", undefined, 404, /^There is no/],
+  ["GET", "/v1/explain/%zz", undefined, 400, /not percent-encoded/],
+  ["GET", "/v1/explain/", undefined, 404, /^There is no/],
+  ["GET", "/v1/inflight?limit=0", undefined, 400, /^limit: is no whole number from 1/],
+  ["GET", "/v1/inflight?limit=1e3", undefined, 400, /^limit: is no whole number/],
+  ["GET", "/v1/inflight?limit=", undefined, 400, /^limit: is no whole number/],
+  ["GET", "/v1/events?after=-1", undefined, 400, /^after: is no whole number/],
+  ["GET", "/v1/events?after=99999999999999999999", undefined, 400, /^after: is no whole number/],
+  ["GET", "/v1/config/export?names=a", undefined, 400, /"names" is unknown/],
+  ["GET", "/v1/openapiXjson", undefined, 404, /^There is no/],
+  ["GET", "/metrics?match=x", undefined, 400, /"match" is unknown/],
+  ["GET", "//healthz", undefined, 404, /^There is no/],
+  ["OPTIONS", "/v1/status", undefined, 405, /does not take OPTIONS/],
 ];
 
 Deno.test("what is wrong with a request is said, and the appliance never hears of it", () =>
@@ -167,6 +204,9 @@ Deno.test("random JSON gets an answer that is no server error", () =>
       "force",
       "size_bytes",
       "path",
+      "names",
+      "device",
+      "timeout_ms",
     ];
     const value = (depth: number): unknown => {
       const pick = random.below(depth > 2 ? 5 : 7);
@@ -186,6 +226,12 @@ Deno.test("random JSON gets an answer that is no server error", () =>
       "/v1/mappings/m/remap",
       "/v1/mappings/m/resize",
       "/v1/sessions/s/disconnect",
+      "/v1/sessions/s/paths",
+      "/v1/apply",
+      "/v1/recover",
+      "/v1/exports/close",
+      "/v1/exports/revalidate",
+      "/v1/clients/c/disconnect",
     ];
     for (let i = 0; i < 300; i++) {
       const body = Object.fromEntries(

@@ -1,11 +1,10 @@
 /** The control socket: who may use it, who takes it over, what happens at start and stop. */
 import assert from "node:assert/strict";
 import { ApplianceError } from "../../src/appliance/appliance_api.ts";
-import { ControlApi } from "../../src/appliance/control_api/control_api.ts";
 import { prepareRuntimeDir } from "../../src/appliance/runtime_dir.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { FakeAppliance } from "./fake_appliance.ts";
-import { send, withApi } from "./http.ts";
+import { send, startApi, withApi } from "./http.ts";
 
 Deno.test("socket and folder can be used by their owner only", () =>
   withApi((api) => {
@@ -17,9 +16,9 @@ Deno.test("socket and folder can be used by their owner only", () =>
 
 Deno.test("a second appliance is refused while the first one answers", async () => {
   await using directory = await temporaryDirectory();
-  const first = await ControlApi.start(directory.path, "1");
+  const first = await startApi(directory.path, {}, "1");
   await assert.rejects(
-    ControlApi.start(directory.path, "2"),
+    startApi(directory.path, {}, "2"),
     (error) =>
       error instanceof ApplianceError && error.exitCode === 69 &&
       error.message.startsWith("Another appliance answers on "),
@@ -27,19 +26,20 @@ Deno.test("a second appliance is refused while the first one answers", async () 
   const answer = await send(first.socket, "GET", "/v1/version");
   assert.equal(JSON.parse(answer.text).version, "1", "the first one is still there");
   await first.stop();
-  const second = await ControlApi.start(directory.path, "2");
+  const second = await startApi(directory.path, {}, "2");
   await second.stop();
 });
 
 Deno.test("a socket that a dead appliance left is replaced", async () => {
   await using directory = await temporaryDirectory();
-  const socket = `${directory.path}/control.sock`;
+  const socket = `${directory.path}/run/control.sock`;
+  Deno.mkdirSync(`${directory.path}/run`);
   // Bound and gone without removing the name, as after kill -9.
   const script = `Deno.listen({ transport: "unix", path: ${JSON.stringify(socket)} });` +
     "Deno.kill(Deno.pid, 'SIGKILL');";
   await new Deno.Command(Deno.execPath(), { args: ["eval", script] }).output();
   assert.ok(Deno.lstatSync(socket).isSocket);
-  const api = await ControlApi.start(directory.path, "1");
+  const api = await startApi(directory.path, {}, "1");
   assert.equal((await send(socket, "GET", "/v1/version")).status, 200);
   await api.stop();
   assert.throws(() => Deno.lstatSync(socket), Deno.errors.NotFound);
@@ -47,15 +47,16 @@ Deno.test("a socket that a dead appliance left is replaced", async () => {
 
 Deno.test("a file in the socket's place is not removed", async () => {
   await using directory = await temporaryDirectory();
-  const file = `${directory.path}/control.sock`;
+  const file = `${directory.path}/run/control.sock`;
+  Deno.mkdirSync(`${directory.path}/run`);
   Deno.writeTextFileSync(file, "precious");
-  await assert.rejects(ControlApi.start(directory.path, "1"), /is no socket; remove it/);
+  await assert.rejects(startApi(directory.path, {}, "1"), /is no socket; remove it/);
   assert.equal(Deno.readTextFileSync(file), "precious");
 });
 
 Deno.test("before and after the appliance, requests are told to try again", async () => {
   await using directory = await temporaryDirectory();
-  const api = await ControlApi.start(directory.path, "1");
+  const api = await startApi(directory.path, {}, "1");
   const early = await send(api.socket, "GET", "/v1/status");
   assert.equal(early.status, 503);
   assert.match(JSON.parse(early.text).error.message, /is starting; try again/);

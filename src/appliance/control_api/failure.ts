@@ -1,6 +1,13 @@
 /** How a request fails, and what the caller sees of it. */
 import { errnoName, SystemError } from "../../ffi/errno.ts";
 import { ApplianceError } from "../appliance_api.ts";
+import { ConfigError, type ConfigProblem } from "../config/problems.ts";
+
+const EXIT_TRY_AGAIN = 75;
+/** The config files have errors. */
+const EXIT_CONFIG = 78;
+/** The request is fine, what it asks to take over is not. */
+const STATUS_WRONG_CONFIG = 422;
 
 /** What every answer that is not 2xx carries. */
 export interface FailureBody {
@@ -10,6 +17,8 @@ export interface FailureBody {
     readonly errno: string;
     /** What the command line exits with. */
     readonly exit_code: number;
+    /** The errors of the config files, when they are why. */
+    readonly problems?: readonly ConfigProblem[];
   };
 }
 
@@ -22,6 +31,7 @@ export class ApiFailure extends Error {
     message: string,
     readonly errno: string,
     readonly exitCode: number,
+    readonly problems?: readonly ConfigProblem[],
   ) {
     super(message);
   }
@@ -31,10 +41,16 @@ export class ApiFailure extends Error {
     return new ApiFailure(400, message, "EINVAL", 64);
   }
 
+  /** A thing that is not there. */
+  static missing(message: string): ApiFailure {
+    return new ApiFailure(404, message, "ENOENT", 1);
+  }
+
   /** The answer for the caller. */
   response(headers: Record<string, string> = {}): Response {
-    const { message, errno, exitCode } = this;
-    const body: FailureBody = { error: { message, errno, exit_code: exitCode } };
+    const { message, errno, exitCode, problems } = this;
+    const more = problems === undefined ? {} : { problems };
+    const body: FailureBody = { error: { message, errno, exit_code: exitCode, ...more } };
     return Response.json(body, { status: this.status, headers });
   }
 }
@@ -44,6 +60,7 @@ export const STATUS_BY_ERRNO: Readonly<Record<string, number>> = {
   EINVAL: 400,
   ENAMETOOLONG: 400,
   ENOTBLK: 400,
+  EADDRNOTAVAIL: 400,
   EPERM: 403,
   EACCES: 403,
   EROFS: 403,
@@ -53,6 +70,7 @@ export const STATUS_BY_ERRNO: Readonly<Record<string, number>> = {
   EBUSY: 409,
   EEXIST: 409,
   EALREADY: 409,
+  EADDRINUSE: 409,
   ENOTCONN: 409,
   EOPNOTSUPP: 501,
   ECONNREFUSED: 502,
@@ -68,8 +86,12 @@ export const STATUS_BY_ERRNO: Readonly<Record<string, number>> = {
 /** What any error means to the caller. */
 export function asFailure(error: unknown): ApiFailure {
   if (error instanceof ApiFailure) return error;
+  if (error instanceof ConfigError) {
+    const { message, exitCode, problems } = error;
+    return new ApiFailure(STATUS_WRONG_CONFIG, message, "EINVAL", exitCode, problems);
+  }
   if (error instanceof ApplianceError) {
-    const status = STATUS_BY_ERRNO[error.errnoName] ?? (error.exitCode === 75 ? 503 : 500);
+    const status = statusOf(error);
     return new ApiFailure(status, error.message, error.errnoName, error.exitCode);
   }
   if (error instanceof SystemError) {
@@ -78,4 +100,9 @@ export function asFailure(error: unknown): ApiFailure {
   }
   const message = error instanceof Error ? error.message : String(error);
   return new ApiFailure(500, message, "EIO", 1);
+}
+
+function statusOf({ errnoName, exitCode }: ApplianceError): number {
+  if (exitCode === EXIT_CONFIG) return STATUS_WRONG_CONFIG;
+  return STATUS_BY_ERRNO[errnoName] ?? (exitCode === EXIT_TRY_AGAIN ? 503 : 500);
 }

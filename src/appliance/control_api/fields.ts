@@ -39,7 +39,7 @@ export class Fields {
   /** A list of strings that may be left out. */
   optionalTexts(
     name: string,
-    countMax: number,
+    count: { readonly min: number; readonly max: number },
     problem: (value: string) => string | null,
   ): readonly string[] | undefined {
     const value = this.take(name);
@@ -47,8 +47,8 @@ export class Fields {
     const isList = Array.isArray(value) && value.every((element) => typeof element === "string");
     if (!isList) return this.refuse(name, "is no list of strings");
     const texts = value as readonly string[];
-    if (texts.length < 1 || texts.length > countMax) {
-      return this.refuse(name, `has ${texts.length} elements; give 1 to ${countMax}`);
+    if (texts.length < count.min || texts.length > count.max) {
+      return this.refuse(name, `has ${texts.length} elements; give ${count.min} to ${count.max}`);
     }
     for (const text of texts) {
       const wrong = problem(text);
