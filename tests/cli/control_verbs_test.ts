@@ -7,14 +7,6 @@ import { withApi } from "../control_api/http.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { capture, type Captured } from "./capture.ts";
 
-const GOLDEN = new URL("./golden/", import.meta.url);
-
-function assertGolden(name: string, text: string): void {
-  const file = new URL(name, GOLDEN);
-  if (Deno.env.get("SNAP_UPDATE") === "1") Deno.writeTextFileSync(file, text);
-  else assert.equal(text, Deno.readTextFileSync(file), `SNAP_UPDATE=1 rewrites ${name}`);
-}
-
 type Ask = (...words: string[]) => Promise<Captured>;
 
 /** Runs command lines against an API with a fake appliance behind it. */
@@ -30,7 +22,8 @@ Deno.test("status prints tables, and nothing of what a peer sends as terminal co
   withAppliance(async (ask) => {
     const { code, out, err } = await ask("status");
     assert.deepEqual([code, err], [0, ""]);
-    assertGolden("status.txt", out);
+    assert.match(out, /^node store-1, version .*\n/);
+    assert.match(out, /\nMAPPINGS\n {2}NAME .*\n {2}scratch /);
     assert.ok(!out.includes("\u001b"));
   }));
 
@@ -47,7 +40,7 @@ Deno.test("map sends what was given and prints the mapping", () =>
   withAppliance(async (ask, appliance) => {
     const small = await ask("map", "disk0.img", "--sessname", "backup");
     assert.equal(small.code, 0);
-    assertGolden("map.txt", small.out);
+    assert.match(small.out, /^NAME .*\nscratch .* open .*64 MiB .*scratch\.sock\n$/);
     const full =
       "map d --sessname s --path tcp:127.0.0.1 --dest-port 1300 --access_mode ro --name m " +
       "--expose nbd -o json";
@@ -175,7 +168,12 @@ Deno.test("verify reports, and fails when the data is wrong", () =>
     };
     const bad = await ask("verify", "scratch", "--destroy-data");
     assert.equal(bad.code, 1);
-    assertGolden("verify_bad.txt", bad.out);
+    assert.equal(
+      bad.out,
+      "scratch: FAILED: 1 MiB written, 1 MiB read back in 1.3 s\n" +
+        "  2 blocks are wrong, the first at bytes 4096, 8192\n" +
+        "  1 requests failed\n  first error: EIO\n",
+    );
     assert.equal((await ask("verify", "scratch", "--destroy-data", "-o", "json")).code, 1);
   }));
 
@@ -183,7 +181,7 @@ Deno.test("bench reports; writing needs --destroy-data; errors make it fail", ()
   withAppliance(async (ask, appliance) => {
     const good = await ask("bench", "scratch", "--runtime", "500ms", "--bs", "128k", "--jobs", "1");
     assert.equal(good.code, 0);
-    assertGolden("bench.txt", good.out);
+    assert.match(good.out, /^scratch: randread, 4 KiB, depth 32, 2\.0 s\n {2}400,000 IOPS, /);
     assert.deepEqual(appliance.calls, [["bench", {
       name: "scratch",
       rw: "randread",
@@ -233,8 +231,8 @@ Deno.test("the socket is found by the config file; a wrong file is told", () =>
     const runtimeDir = api.socket.slice(0, api.socket.lastIndexOf("/"));
     Deno.writeTextFileSync(file, `[node]\nruntime_dir = "${runtimeDir}"\n`);
     assert.equal((await capture(["status", "--config", file])).code, 0);
-    Deno.writeTextFileSync(file, "[node]\nreactors = 0\n");
+    Deno.writeTextFileSync(file, "[node]\nruntime_dir = 0\n");
     const { code, err } = await capture(["status", "--config", file]);
     assert.equal(code, 78);
-    assert.match(err, /c\.toml:2:12: node\.reactors: /);
+    assert.match(err, /c\.toml:2:15: node\.runtime_dir: /);
   }));

@@ -1,12 +1,14 @@
 /** `bench` */
 import type { BenchResult } from "../../appliance/appliance_api.ts";
-import { BENCH_RW } from "../../appliance/control_api/requests.ts";
 import { roundedSize } from "../../appliance/config/units.ts";
-import { connect, wantsJson } from "../connect.ts";
+import { connect } from "../connect.ts";
 import type { VerbRunner } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
+import { BENCH_KINDS } from "../grammar/verbs_program.ts";
 import { refuseOverwriting } from "../overwriting.ts";
-import { printable } from "../text_table.ts";
+import { printable } from "../output/printable.ts";
+import { printer, recordSet } from "../output/result.ts";
+import { whileWaiting } from "../progress.ts";
 
 const BLOCK_BYTES_DEFAULT = 4096;
 const IODEPTH_DEFAULT = 32;
@@ -16,23 +18,36 @@ const JOBS_MAX = 64;
 
 /** Measures a mapping from inside the appliance. */
 export const bench: VerbRunner = async (args, { terminal }) => {
-  const isJson = wantsJson(args);
+  const print = printer(args, terminal);
   const request = {
     name: args.positional(0),
-    rw: args.choice("rw", BENCH_RW) ?? "randread",
+    rw: args.choice("rw", BENCH_KINDS) ?? "randread",
     block_bytes: args.size("bs") ?? BLOCK_BYTES_DEFAULT,
     iodepth: args.integer("iodepth", 1, IODEPTH_MAX) ?? IODEPTH_DEFAULT,
     runtime_ms: args.durationMs("runtime") ?? RUNTIME_MS_DEFAULT,
     jobs: args.integer("jobs", 0, JOBS_MAX) ?? 0,
     destroy_data: args.flag("destroy-data"),
   };
-  const client = connect(args);
+  const client = await connect(args);
   const isWriting = request.rw !== "read" && request.rw !== "randread";
   if (isWriting && !request.destroy_data) await refuseOverwriting(args, client, 0);
-  const result = await client.bench(request);
-  terminal.print(isJson ? JSON.stringify(result, null, 2) : benchLines(result).join("\n"));
+  const text = `measuring ${request.name}`;
+  const result = await whileWaiting(terminal, text, () => client.bench(request));
+  print({
+    data: result,
+    root: "bench",
+    sets: [benchRows(result)],
+    lines: () => benchLines(result),
+  });
   return result.errors === 0 ? EXIT.OK : EXIT.FAILED;
 };
+
+function benchRows(result: BenchResult) {
+  const { latency_us, ...figures } = result;
+  const latency = Object.entries(latency_us).map(([key, value]) => [`latency_us_${key}`, value]);
+  const record = { ...figures, ...Object.fromEntries(latency) };
+  return recordSet("bench", "BENCH", Object.keys(record), [record]);
+}
 
 /** One line with the figures that matter most. */
 export function benchSummary(result: BenchResult): string {

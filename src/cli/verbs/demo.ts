@@ -7,10 +7,10 @@ import { roundedSize } from "../../appliance/config/units.ts";
 import { log } from "../../appliance/log.ts";
 import type { Context, VerbRunner } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
-import { PROGRAM } from "../help.ts";
+import { formatTable } from "../output/text_table.ts";
 import { type Program, startProgram, StopSignals } from "../program.ts";
+import { PROGRAM } from "../program_name.ts";
 import { writeScratchImage } from "../scratch_image.ts";
-import { formatTable } from "../text_table.ts";
 import { benchSummary } from "./bench.ts";
 import { isGood, verifyLines } from "./verify.ts";
 

@@ -1,12 +1,14 @@
 /** `help` */
-import { findVerb } from "../arguments.ts";
 import type { VerbRunner } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
-import { generalHelp, verbHelp } from "../help.ts";
+import { generalHelp, TOPICS, verbHelp } from "../help.ts";
+import { findVerb } from "../sentence.ts";
 
-/** Explains the program or a verb. */
+/** Explains the program, a verb, or a topic. */
 export const help: VerbRunner = (args, { terminal }) => {
   const name = args.positional(0);
-  terminal.print(name === "" ? generalHelp() : verbHelp(findVerb(name)));
+  if (name === "") terminal.print(generalHelp());
+  else if (Object.hasOwn(TOPICS, name)) terminal.print(TOPICS[name]!());
+  else terminal.print(verbHelp(findVerb(name)));
   return EXIT.OK;
 };

@@ -1,20 +1,26 @@
 /** `resize` */
 import { parseSize } from "../../appliance/config/units.ts";
 import type { VerbArguments } from "../arguments.ts";
-import { connect, wantsJson } from "../connect.ts";
+import { mappingResult } from "../common_results.ts";
+import { connect } from "../connect.ts";
 import type { VerbRunner } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
-import { mappingLines } from "../status_text.ts";
+import { aboutMapping } from "../live_names.ts";
+import { printer } from "../output/result.ts";
 
 const SECTOR_BYTES = 512;
 
 /** Takes over the size that a device has at its server now. */
 export const resize: VerbRunner = async (args, { terminal }) => {
-  const isJson = wantsJson(args);
+  const print = printer(args, terminal);
   const size = readSize(args);
-  const request = { name: args.positional(0), ...(size === undefined ? {} : { size_bytes: size }) };
-  const mapping = await connect(args).resize(request);
-  terminal.print(isJson ? JSON.stringify(mapping, null, 2) : mappingLines([mapping]).join("\n"));
+  const client = await connect(args);
+  const mapping = await aboutMapping(
+    client,
+    args.positional(0),
+    (name) => client.resize({ name, ...(size === undefined ? {} : { size_bytes: size }) }),
+  );
+  print(mappingResult(mapping));
   return EXIT.OK;
 };
 

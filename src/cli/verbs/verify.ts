@@ -1,11 +1,13 @@
 /** `verify` */
 import type { VerifyResult } from "../../appliance/appliance_api.ts";
 import { roundedSize } from "../../appliance/config/units.ts";
-import { connect, wantsJson } from "../connect.ts";
+import { connect } from "../connect.ts";
 import type { VerbRunner } from "../context.ts";
 import { EXIT } from "../exit_codes.ts";
 import { refuseOverwriting } from "../overwriting.ts";
-import { printable } from "../text_table.ts";
+import { printable } from "../output/printable.ts";
+import { printer, recordSet } from "../output/result.ts";
+import { whileWaiting } from "../progress.ts";
 
 const BLOCK_BYTES_DEFAULT = 65_536;
 const IODEPTH_DEFAULT = 32;
@@ -14,7 +16,7 @@ const SEED_MAX = 0xffff_ffff;
 
 /** Writes patterns through a mapping and reads them back. */
 export const verify: VerbRunner = async (args, { terminal }) => {
-  const isJson = wantsJson(args);
+  const print = printer(args, terminal);
   const request = {
     name: args.positional(0),
     destroy_data: args.flag("destroy-data"),
@@ -23,10 +25,17 @@ export const verify: VerbRunner = async (args, { terminal }) => {
     iodepth: args.integer("iodepth", 1, IODEPTH_MAX) ?? IODEPTH_DEFAULT,
     seed: args.integer("seed", 0, SEED_MAX) ?? 1,
   };
-  const client = connect(args);
+  const client = await connect(args);
   if (!request.destroy_data) await refuseOverwriting(args, client, request.bytes);
-  const result = await client.verify(request);
-  terminal.print(isJson ? JSON.stringify(result, null, 2) : verifyLines(result).join("\n"));
+  const text = `verifying ${request.name}`;
+  const result = await whileWaiting(terminal, text, () => client.verify(request));
+  const record = { ...result, first_bad_offsets: result.first_bad_offsets.join(" ") };
+  print({
+    data: result,
+    root: "verify",
+    sets: [recordSet("verify", "VERIFY", Object.keys(record), [record])],
+    lines: () => verifyLines(result),
+  });
   return isGood(result) ? EXIT.OK : EXIT.FAILED;
 };
 

@@ -1,0 +1,2 @@
+/** Name of the program, as it is installed. */
+export const PROGRAM = "rnbd-appliance";
