@@ -22,6 +22,12 @@ export interface PairOptions {
   readonly reactors?: number;
   /** Microseconds a reactor polls before it blocks; default 50, as in the config. */
   readonly spinUs?: number;
+  /** Where the server listens and the client's session leads; default tcp:127.0.0.1. */
+  readonly paths?: readonly string[];
+  /** Default: that of the config. */
+  readonly reconcileIntervalMs?: number;
+  /** Of both; default: that of the config. */
+  readonly heartbeatIntervalMs?: number;
 }
 
 /** TOML of the server. */
@@ -36,10 +42,11 @@ export function serverConfig(directory: string, port: number, options: PairOptio
   );
   return `${nodeConfig("server", directory, options)}
 [server]
-listen = ["tcp:127.0.0.1"]
+listen = ${pathList(options)}
 port = ${port}
 dev_search_path = "${directory}/images"
 io_mode = "${options.ioMode ?? "fileio"}"
+${heartbeat(options)}
 
 ${exports.join("\n\n")}
 `;
@@ -60,21 +67,29 @@ export function clientConfig(directory: string, port: number, options: PairOptio
   return `${nodeConfig("client", directory, options)}
 [[session]]
 sessname = "pair"
-paths = ["tcp:127.0.0.1"]
+paths = ${pathList(options)}
 dest_port = ${port}
 reconnect_delay_ms = 100
 reconnect_delay_max_ms = 1000
+${heartbeat(options)}
 
 ${mappings.join("\n\n")}
 `;
 }
 
+const pathList = ({ paths }: PairOptions) => JSON.stringify(paths ?? ["tcp:127.0.0.1"]);
+
+const heartbeat = ({ heartbeatIntervalMs: interval }: PairOptions) =>
+  interval === undefined ? "" : `heartbeat_interval_ms = ${interval}`;
+
 function nodeConfig(name: string, directory: string, options: PairOptions): string {
+  const interval = options.reconcileIntervalMs;
   return `[node]
 name = "${name}"
 runtime_dir = "${directory}/${name}"
 reactors = ${options.reactors ?? 1}
 spin_us = ${options.spinUs ?? 50}
+${interval === undefined ? "" : `reconcile_interval_ms = ${interval}`}
 `;
 }
 

@@ -232,7 +232,7 @@ export const FILE_RULES: Readonly<Record<string, FileRule>> = {
 export function pinnedPackages(denoJson: string, files: readonly SourceFile[]): Finding[] {
   const { imports } = JSON.parse(denoJson) as { imports: Record<string, string> };
   const findings = Object.entries(imports).flatMap(([name, target]) =>
-    /^npm:(@[\w.-]+\/)?[\w.-]+@\d+\.\d+\.\d+$/.test(target)
+    /^npm:(@[\w.-]+\/)?[\w.-]+@\d+\.\d+\.\d+(\/[\w./-]+)?$/.test(target)
       ? []
       : [`deno.json: ${name}: ${target} is not an exact npm version`]
   );

@@ -3,6 +3,7 @@ import type { GuestCase } from "../guest/case.ts";
 import type { Combination } from "../guest/peers.ts";
 import { BATCHING_CASES } from "./batching.ts";
 import { DATA_CASES } from "./data.ts";
+import { DECLARED_CASES } from "./declared.ts";
 import { FAULT_CASES } from "./faults.ts";
 import { LIFE_CYCLE_CASES } from "./life_cycle.ts";
 import { MAPPING_CASES } from "./mapping.ts";
@@ -21,6 +22,7 @@ export const CASES: readonly GuestCase[] = [
   ...REFUSED_MAPPING_CASES,
   ...WRONG_SERVER_CASES,
   // Last: each costs another server.
+  ...DECLARED_CASES,
   ...SERVER_OPTION_CASES,
   ...BATCHING_CASES,
 ];

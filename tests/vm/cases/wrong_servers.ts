@@ -112,6 +112,9 @@ const SILENT: readonly WrongServer[] = [
   },
 ];
 
+/** ENOENT, EACCES, ENOTBLK, EINVAL, EROFS: the server would refuse again. */
+const FINAL_ERRNOS: ReadonlySet<number> = new Set([2, 13, 15, 22, 30]);
+
 /** What the status of the mapping and of its session, and the log, say about one server. */
 async function judge(program: Appliance, server: WrongServer): Promise<string[]> {
   const { name, words } = server;
@@ -130,7 +133,9 @@ async function judge(program: Appliance, server: WrongServer): Promise<string[]>
   }
   check(mapping.state === "closed", mapping.state);
   check(words.test(mapping.last_error ?? ""), `last_error: ${mapping.last_error}`);
-  check((mapping.next_try_ms ?? 0) > 500_000, `next_try_ms: ${mapping.next_try_ms}`);
+  const isFinal = FINAL_ERRNOS.has(server.manner.openErrno ?? 0);
+  const isNextRight = isFinal ? mapping.next_try_ms === null : mapping.next_try_ms! > 500_000;
+  check(isNextRight, `next_try_ms: ${mapping.next_try_ms}`);
   check(log.some((line) => words.test(line)), `log: ${log.join("\n")}`);
   // What OPEN was refused for is no matter of the path.
   if (server.manner.openErrno !== undefined || server.manner.device !== undefined) {

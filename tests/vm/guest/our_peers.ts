@@ -17,7 +17,7 @@ import {
 } from "./peers.ts";
 
 /** An emulated processor is 10 to 20 times slower. */
-const PATIENCE = 6;
+export const PATIENCE = 6;
 const OPEN_TIMEOUT_MS = 120_000;
 const PORT = 1234;
 
@@ -114,7 +114,7 @@ export class OurServer implements BlockServer {
 }
 
 /** A request to the control socket. @throws {PeerError} with the errno of the answer */
-async function request(
+export async function request(
   program: Appliance,
   method: string,
   path: string,
