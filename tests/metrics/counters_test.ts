@@ -59,6 +59,32 @@ Deno.test("unmap and map, remap, reconnect and another server leave every counte
   assert.ok(watches.client.size > 40);
 });
 
+Deno.test("a reload that takes a mapping away, and everything anew, leaves every counter up", async () => {
+  await using nodes = await Nodes.start({ disks: [DISK], reactors: 1 });
+  const { client } = nodes;
+  const watch = new CounterWatch();
+  let reads = 0;
+  const after = async (what: string, edit: (toml: string) => string) => {
+    await nodes.applyToClient(edit);
+    const isThere = client.status().mappings.some(({ name }) => name === DISK.name);
+    if (isThere) reads += (await client.bench(LOAD)).ios;
+    assert.deepEqual(watch.look(client.metrics()), [], `after ${what}`);
+    assert.equal(readsOf(client), reads, `reads after ${what}`);
+  };
+  const same = (toml: string) => toml;
+  await after("nothing new", same);
+  await after("another mode", (toml) => toml.replace('access_mode = "rw"', 'access_mode = "ro"'));
+  const until = (mark: string) => (toml: string) => toml.slice(0, toml.indexOf(mark));
+  await after("no mapping", until("[[mapping]]"));
+  await after("no session", until("[[session]]"));
+  await after("all of it again", same);
+  await after(
+    "a session made anew",
+    (toml) => toml.replace("[[session]]", '[[session]]\ncrc = "on"'),
+  );
+  assert.ok(watch.size > 40);
+});
+
 /** The text of a node with one session that reconnected `reconnects` times; undefined = none. */
 function withSession(metrics: MetricsText, reconnects: number | undefined): string {
   const base = largeStatus(0, 1);

@@ -51,6 +51,17 @@ export class Nodes implements AsyncDisposable {
     return this.serving;
   }
 
+  /** Edits the client's config and has it taken over. */
+  async applyToClient(edit: (toml: string) => string): Promise<void> {
+    const file = `${this.directory.path}/client.toml`;
+    await Deno.writeTextFile(
+      file,
+      edit(clientConfig(this.directory.path, this.port, this.options)),
+    );
+    const { pending } = await this.client.apply({ timeout_ms: 20_000 });
+    if (pending.length > 0) throw new Error(`pending: ${JSON.stringify(pending)}`);
+  }
+
   /** Ends the server and starts another one in its place. */
   async replaceServer(): Promise<void> {
     await this.serving.stop();
