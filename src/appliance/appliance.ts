@@ -29,7 +29,7 @@ import {
   type VerifyRequest,
   type VerifyResult,
 } from "./appliance_api.ts";
-import { ClientSide } from "./client_side.ts";
+import { ClientSide } from "./client/client_side.ts";
 import type { Config } from "./config/config.ts";
 import { EventHistory } from "./event_history.ts";
 import { explain } from "./explain/explain.ts";
@@ -39,7 +39,7 @@ import { NodeMetrics } from "./metrics/node_metrics.ts";
 import { ManualVerbs } from "./reconcile/manual_verbs.ts";
 import { Reconciliation } from "./reconcile/reconciliation.ts";
 import { Runtime } from "./runtime.ts";
-import { ServerSide } from "./server_side.ts";
+import { ServerSide } from "./server/server_side.ts";
 import { explainStart } from "./start_error.ts";
 import { VERSION } from "./version.ts";
 

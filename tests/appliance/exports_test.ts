@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ExportConfig } from "../../src/appliance/config/config.ts";
-import { findRule, matchesPattern } from "../../src/appliance/export_rules.ts";
-import { ExportTable } from "../../src/appliance/export_table.ts";
-import { type MadeDisk, MadeDisks } from "../../src/appliance/made_disks.ts";
-import { RefusalList } from "../../src/appliance/refusal_list.ts";
+import { findRule, matchesPattern } from "../../src/appliance/server/export_rules.ts";
+import { ExportTable } from "../../src/appliance/server/export_table.ts";
+import { type MadeDisk, MadeDisks } from "../../src/appliance/server/made_disks.ts";
+import { RefusalList } from "../../src/appliance/server/refusal_list.ts";
 import { ERRNO } from "../../src/ffi/errno.ts";
-import { findServerPath } from "../../src/appliance/find_server_path.ts";
+import { findServerPath } from "../../src/appliance/server/find_server_path.ts";
 import { ArenaAllocator, plainArena, reserveArena } from "../../src/ring/arena.ts";
 import { ControlLoop } from "../../src/ring/control_loop.ts";
 import type { OpenOutcome } from "../../src/rnbd/server/server.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { ApplianceError } from "../../src/appliance/appliance_api.ts";
 import { log } from "../../src/appliance/log.ts";
-import { OpenExports } from "../../src/appliance/open_exports.ts";
+import { OpenExports } from "../../src/appliance/server/open_exports.ts";
 import { RnbdServerRig } from "../rnbd/harness/server_rig.ts";
 
 const [RO, RW, MIGRATION] = [0, 1, 2] as const;

@@ -8,7 +8,7 @@ import {
   type VerifyResult,
 } from "../appliance_api.ts";
 import { combineBench } from "./bench_result.ts";
-import type { ClientSide } from "../client_side.ts";
+import type { ClientSide } from "../client/client_side.ts";
 import type { Runtime } from "../runtime.ts";
 import type { LoadOutcome, LoadPlan } from "./load.ts";
 

@@ -10,7 +10,7 @@ import {
   type SessionStatus,
 } from "../appliance_api.ts";
 import { formatPath, parsePath } from "../../fabric/address.ts";
-import type { ClientSide } from "../client_side.ts";
+import type { ClientSide } from "../client/client_side.ts";
 import type { MappingConfig, SessionConfig } from "../config/config.ts";
 import { defaultMapping, defaultSession } from "../config/defaults.ts";
 import { defaultMappingName } from "../config/names.ts";

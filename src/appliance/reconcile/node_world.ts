@@ -5,11 +5,11 @@ import { blockPath, linkPath } from "../../ublk/device_node.ts";
 import { deleteLeftover, isServed, leftoverUsers, taggedDevices } from "../../ublk/leftovers.ts";
 import { leftoverDevices } from "../../ublk/own_devices.ts";
 import { ApplianceError } from "../appliance_api.ts";
-import type { ClientSide } from "../client_side.ts";
+import type { ClientSide } from "../client/client_side.ts";
 import type { Config } from "../config/config.ts";
 import { log } from "../log.ts";
 import type { Runtime } from "../runtime.ts";
-import type { ServerSide } from "../server_side.ts";
+import type { ServerSide } from "../server/server_side.ts";
 import {
   type Actual,
   type Leftover,

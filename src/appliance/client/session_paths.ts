@@ -1,13 +1,13 @@
 /** The paths of an open session: they follow its config while it is in use. */
-import { errnoName } from "../ffi/errno.ts";
-import { formatAddress, formatPath, parsePath } from "../fabric/address.ts";
-import type { ClientPath, PathTarget } from "../rtrs/client/path.ts";
-import type { ClientSession } from "../rtrs/client/session.ts";
-import { ApplianceError } from "./appliance_api.ts";
-import type { SessionConfig } from "./config/config.ts";
+import { errnoName } from "../../ffi/errno.ts";
+import { formatAddress, formatPath, parsePath } from "../../fabric/address.ts";
+import type { ClientPath, PathTarget } from "../../rtrs/client/path.ts";
+import type { ClientSession } from "../../rtrs/client/session.ts";
+import { ApplianceError } from "../appliance_api.ts";
+import type { SessionConfig } from "../config/config.ts";
 import { findClientPath, type NamedPath } from "./find_client_path.ts";
-import { log } from "./log.ts";
-import type { PathStatus } from "./status.ts";
+import { log } from "../log.ts";
+import type { PathStatus } from "../status.ts";
 
 const EXIT_TRY_LATER = 75;
 

@@ -1,27 +1,27 @@
 /** The serving half of an appliance: listeners, sessions of clients, exports. */
-import type { FabricFailure } from "../fabric/fabric.ts";
-import { parseAddress } from "../fabric/address.ts";
-import { RnbdServer } from "../rnbd/server/server.ts";
-import { type ConnectRefusal, RtrsServer } from "../rtrs/server/server.ts";
-import type { ServerPath } from "../rtrs/server/path.ts";
+import type { FabricFailure } from "../../fabric/fabric.ts";
+import { parseAddress } from "../../fabric/address.ts";
+import { RnbdServer } from "../../rnbd/server/server.ts";
+import { type ConnectRefusal, RtrsServer } from "../../rtrs/server/server.ts";
+import type { ServerPath } from "../../rtrs/server/path.ts";
 import {
   ApplianceError,
   type CloseExportRequest,
   type CloseExportResult,
   type PathRequest,
   type RevalidateResult,
-} from "./appliance_api.ts";
-import type { ExportConfig, ServerConfig } from "./config/config.ts";
+} from "../appliance_api.ts";
+import type { ExportConfig, ServerConfig } from "../config/config.ts";
 import { ExportTable } from "./export_table.ts";
 import { findServerPath } from "./find_server_path.ts";
-import { log } from "./log.ts";
-import type { NameRequest } from "./metrics/inflight.ts";
-import { MeasuredExports } from "./metrics/measured_exports.ts";
-import { NO_IO } from "./no_io.ts";
-import { notFound } from "./not_found.ts";
+import { log } from "../log.ts";
+import type { NameRequest } from "../metrics/inflight.ts";
+import { MeasuredExports } from "../metrics/measured_exports.ts";
+import { NO_IO } from "../no_io.ts";
+import { notFound } from "../not_found.ts";
 import { OpenExports } from "./open_exports.ts";
 import { RefusalList } from "./refusal_list.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import { makeConnectionLog, makeServerLog } from "./server_log.ts";
 import type {
   ExportClient,
@@ -30,7 +30,7 @@ import type {
   PathStatus,
   RefusalStatus,
   ServerSessionStatus,
-} from "./status.ts";
+} from "../status.ts";
 
 const EXIT_FAILED = 1;
 

@@ -1,12 +1,12 @@
 /** A session to a server that is open: its config, and the layers that do the work. */
-import { parsePath } from "../fabric/address.ts";
-import { RnbdClient, type RnbdClientUser } from "../rnbd/client/client.ts";
-import { ClientSession, type ClientSessionSettings } from "../rtrs/client/session.ts";
-import type { SessionStatus } from "./appliance_api.ts";
-import type { SessionConfig } from "./config/config.ts";
-import type { ActualSession } from "./reconcile/actual.ts";
-import type { Origin } from "./reconcile/desired.ts";
-import type { Runtime } from "./runtime.ts";
+import { parsePath } from "../../fabric/address.ts";
+import { RnbdClient, type RnbdClientUser } from "../../rnbd/client/client.ts";
+import { ClientSession, type ClientSessionSettings } from "../../rtrs/client/session.ts";
+import type { SessionStatus } from "../appliance_api.ts";
+import type { SessionConfig } from "../config/config.ts";
+import type { ActualSession } from "../reconcile/actual.ts";
+import type { Origin } from "../reconcile/desired.ts";
+import type { Runtime } from "../runtime.ts";
 import { pathTarget, SessionPaths } from "./session_paths.ts";
 
 function settingsOf(config: SessionConfig): ClientSessionSettings {

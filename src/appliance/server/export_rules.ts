@@ -1,7 +1,7 @@
 /** The `[[server.export]]` of a config as a question: may this client open that, and by which. */
-import { ERRNO } from "../ffi/errno.ts";
-import type { AccessModeName } from "../rnbd/access_mode.ts";
-import type { ExportConfig } from "./config/config.ts";
+import { ERRNO } from "../../ffi/errno.ts";
+import type { AccessModeName } from "../../rnbd/access_mode.ts";
+import type { ExportConfig } from "../config/config.ts";
 
 /** Why nothing allows it; `errno` is what the client is told. */
 export interface RuleRefusal {

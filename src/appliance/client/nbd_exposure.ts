@@ -1,11 +1,11 @@
 /** A mapping as an NBD export on a Unix socket. */
-import { NbdListener } from "../nbd/listener.ts";
-import { socketPath } from "../nbd/socket_file.ts";
-import type { NbdTicket } from "../nbd/ticket.ts";
-import type { ClientDevice } from "../rnbd/client/device.ts";
-import type { MappingConfig, NodeConfig } from "./config/config.ts";
+import { NbdListener } from "../../nbd/listener.ts";
+import { socketPath } from "../../nbd/socket_file.ts";
+import type { NbdTicket } from "../../nbd/ticket.ts";
+import type { ClientDevice } from "../../rnbd/client/device.ts";
+import type { MappingConfig, NodeConfig } from "../config/config.ts";
 import type { Exposure } from "./exposure.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** See the head of this file. */
 export class NbdExposure implements Exposure {

@@ -1,5 +1,5 @@
 /** Clients that were turned away lately: who, from what, why, how often. */
-import type { RefusalStatus } from "./status.ts";
+import type { RefusalStatus } from "../status.ts";
 
 /** Of each kind: a flood of one does not hide the other. */
 const REMEMBERED_MAX = 32;

@@ -1,17 +1,17 @@
 /** The mapping half of an appliance: sessions to servers, and the devices mapped through them. */
-import { errnoName } from "../ffi/errno.ts";
-import type { FabricFailure } from "../fabric/fabric.ts";
-import type { ClientDevice, DeviceFailure } from "../rnbd/client/device.ts";
-import type { ClientPath } from "../rtrs/client/path.ts";
-import { ApplianceError, type MappingStatus, type SessionStatus } from "./appliance_api.ts";
-import type { MappingConfig, NodeConfig, SessionConfig } from "./config/config.ts";
-import { log } from "./log.ts";
+import { errnoName } from "../../ffi/errno.ts";
+import type { FabricFailure } from "../../fabric/fabric.ts";
+import type { ClientDevice, DeviceFailure } from "../../rnbd/client/device.ts";
+import type { ClientPath } from "../../rtrs/client/path.ts";
+import { ApplianceError, type MappingStatus, type SessionStatus } from "../appliance_api.ts";
+import type { MappingConfig, NodeConfig, SessionConfig } from "../config/config.ts";
+import { log } from "../log.ts";
 import { Mapping } from "./mapping.ts";
-import type { NameRequest } from "./metrics/inflight.ts";
+import type { NameRequest } from "../metrics/inflight.ts";
 import { OpenSession } from "./open_session.ts";
-import { deviceKey, type Origin } from "./reconcile/desired.ts";
-import type { Actual } from "./reconcile/actual.ts";
-import type { Runtime } from "./runtime.ts";
+import { deviceKey, type Origin } from "../reconcile/desired.ts";
+import type { Actual } from "../reconcile/actual.ts";
+import type { Runtime } from "../runtime.ts";
 import { SizeWatch } from "./size_watch.ts";
 
 /** Told when something happened that may ask for action. */

@@ -1,14 +1,14 @@
 /** The devices that clients have open at this server: who holds what, and taking it away. */
-import type { RnbdServer, ServerDevice } from "../rnbd/server/server.ts";
-import type { ServerSession } from "../rtrs/server/session.ts";
+import type { RnbdServer, ServerDevice } from "../../rnbd/server/server.ts";
+import type { ServerSession } from "../../rtrs/server/session.ts";
 import {
   ApplianceError,
   type CloseExportRequest,
   type CloseExportResult,
   type RevalidateResult,
-} from "./appliance_api.ts";
-import { log } from "./log.ts";
-import { notFound } from "./not_found.ts";
+} from "../appliance_api.ts";
+import { log } from "../log.ts";
+import { notFound } from "../not_found.ts";
 
 const EXIT_TRY_AGAIN = 75;
 

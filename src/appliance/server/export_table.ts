@@ -1,20 +1,20 @@
 /** What this node exports: decides what a client may open, and opens it. */
-import { ERRNO, SystemError } from "../ffi/errno.ts";
-import type { ControlLoop } from "../ring/control_loop.ts";
-import type { AccessModeName } from "../rnbd/access_mode.ts";
-import type { BackendTicket } from "../rnbd/backend.ts";
-import { currentSizeBytes } from "../rnbd/backends/current_size.ts";
-import { composeDevicePath, DevicePathError } from "../rnbd/server/device_path.ts";
+import { ERRNO, SystemError } from "../../ffi/errno.ts";
+import type { ControlLoop } from "../../ring/control_loop.ts";
+import type { AccessModeName } from "../../rnbd/access_mode.ts";
+import type { BackendTicket } from "../../rnbd/backend.ts";
+import { currentSizeBytes } from "../../rnbd/backends/current_size.ts";
+import { composeDevicePath, DevicePathError } from "../../rnbd/server/device_path.ts";
 import {
   asReadOnly,
   closeBackend,
   openBackend,
   reopenBackend,
-} from "../rnbd/server/open_backend.ts";
-import type { ExportOpener, OpenOutcome } from "../rnbd/server/server.ts";
-import type { ExportConfig, ServerConfig } from "./config/config.ts";
+} from "../../rnbd/server/open_backend.ts";
+import type { ExportOpener, OpenOutcome } from "../../rnbd/server/server.ts";
+import type { ExportConfig, ServerConfig } from "../config/config.ts";
 import { findRule, ruleKey } from "./export_rules.ts";
-import { log } from "./log.ts";
+import { log } from "../log.ts";
 import { type MadeDisk, MadeDisks } from "./made_disks.ts";
 
 /** Something that a client has open. */

@@ -1,5 +1,5 @@
 /** Finds a path of a client's session by what a person calls it. */
-import { ApplianceError } from "./appliance_api.ts";
+import { ApplianceError } from "../appliance_api.ts";
 
 const EXIT_FAILED = 1;
 

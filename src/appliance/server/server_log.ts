@@ -1,8 +1,8 @@
 /** What the server half says about its clients, in the log and in the list of refusals. */
-import { describeErrno, errnoName } from "../ffi/errno.ts";
-import type { RnbdServerLog } from "../rnbd/server/server.ts";
-import type { ServerEnvironment } from "../rtrs/server/server.ts";
-import { log } from "./log.ts";
+import { describeErrno, errnoName } from "../../ffi/errno.ts";
+import type { RnbdServerLog } from "../../rnbd/server/server.ts";
+import type { ServerEnvironment } from "../../rtrs/server/server.ts";
+import { log } from "../log.ts";
 import type { RefusalList } from "./refusal_list.ts";
 
 /** Of sessions and their devices. */

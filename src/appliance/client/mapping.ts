@@ -1,16 +1,16 @@
 /** A mapping: a device of a session, and the exposure that makes it available here. */
-import { errnoName, SystemError } from "../ffi/errno.ts";
-import type { ClientDevice } from "../rnbd/client/device.ts";
-import type { ClientSession } from "../rtrs/client/session.ts";
-import { ApplianceError, type MappingStatus } from "./appliance_api.ts";
-import type { MappingConfig, NodeConfig } from "./config/config.ts";
+import { errnoName, SystemError } from "../../ffi/errno.ts";
+import type { ClientDevice } from "../../rnbd/client/device.ts";
+import type { ClientSession } from "../../rtrs/client/session.ts";
+import { ApplianceError, type MappingStatus } from "../appliance_api.ts";
+import type { MappingConfig, NodeConfig } from "../config/config.ts";
 import type { Exposure } from "./exposure.ts";
-import { log } from "./log.ts";
-import type { IoAccount } from "./metrics/io_ledger.ts";
+import { log } from "../log.ts";
+import type { IoAccount } from "../metrics/io_ledger.ts";
 import { NbdExposure } from "./nbd_exposure.ts";
-import type { ActualMapping } from "./reconcile/actual.ts";
-import type { Origin } from "./reconcile/desired.ts";
-import type { Runtime } from "./runtime.ts";
+import type { ActualMapping } from "../reconcile/actual.ts";
+import type { Origin } from "../reconcile/desired.ts";
+import type { Runtime } from "../runtime.ts";
 import { UblkExposure } from "./ublk_exposure.ts";
 
 /** What happened to a mapping's first try. */

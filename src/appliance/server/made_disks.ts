@@ -2,14 +2,14 @@
  * Disks that exist by their export only: memory and null. Each belongs to one rule, whose key
  * names it, and lives until the rule is gone and nobody has it open; then its content is lost.
  */
-import type { ArenaAllocator } from "../ring/arena.ts";
-import type { BackendTicket } from "../rnbd/backend.ts";
+import type { ArenaAllocator } from "../../ring/arena.ts";
+import type { BackendTicket } from "../../rnbd/backend.ts";
 import {
   makeMemoryBackend,
   makeNullBackend,
   releaseMemoryBackend,
-} from "../rnbd/server/open_backend.ts";
-import type { ExportConfig } from "./config/config.ts";
+} from "../../rnbd/server/open_backend.ts";
+import type { ExportConfig } from "../config/config.ts";
 import { ruleKey } from "./export_rules.ts";
 
 /** A disk that was made here. */

@@ -1,7 +1,7 @@
 /** Finds a path of a session to a server by what a person calls it. */
-import { formatAddress, formatPath, parsePath } from "../fabric/address.ts";
-import type { ClientPath } from "../rtrs/client/path.ts";
-import { ApplianceError } from "./appliance_api.ts";
+import { formatAddress, formatPath, parsePath } from "../../fabric/address.ts";
+import type { ClientPath } from "../../rtrs/client/path.ts";
+import { ApplianceError } from "../appliance_api.ts";
 
 const EXIT_FAILED = 1;
 

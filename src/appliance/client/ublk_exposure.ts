@@ -1,16 +1,16 @@
 /** A mapping as a block device of this machine. */
-import type { ClientDevice } from "../rnbd/client/device.ts";
-import type { ClientSession } from "../rtrs/client/session.ts";
-import { UblkDevice, type UblkDeviceOptions } from "../ublk/device.ts";
-import { blockPath, linkPath } from "../ublk/device_node.ts";
-import type { UblkHost } from "../ublk/host.ts";
-import { adoptLeftover } from "../ublk/leftovers.ts";
-import { ownershipTag } from "../ublk/ownership_tag.ts";
-import { lastingUsersOf } from "../ublk/users.ts";
-import type { MappingConfig, NodeConfig } from "./config/config.ts";
+import type { ClientDevice } from "../../rnbd/client/device.ts";
+import type { ClientSession } from "../../rtrs/client/session.ts";
+import { UblkDevice, type UblkDeviceOptions } from "../../ublk/device.ts";
+import { blockPath, linkPath } from "../../ublk/device_node.ts";
+import type { UblkHost } from "../../ublk/host.ts";
+import { adoptLeftover } from "../../ublk/leftovers.ts";
+import { ownershipTag } from "../../ublk/ownership_tag.ts";
+import { lastingUsersOf } from "../../ublk/users.ts";
+import type { MappingConfig, NodeConfig } from "../config/config.ts";
 import type { Exposure } from "./exposure.ts";
-import { log } from "./log.ts";
-import type { Runtime } from "./runtime.ts";
+import { log } from "../log.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** See the head of this file. */
 export class UblkExposure implements Exposure {

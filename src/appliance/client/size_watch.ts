@@ -1,6 +1,6 @@
 /** Sizes of mapped devices: RNBD has no message that tells of a change, so servers are asked. */
-import { ApplianceError } from "./appliance_api.ts";
-import { log } from "./log.ts";
+import { ApplianceError } from "../appliance_api.ts";
+import { log } from "../log.ts";
 import type { Mapping } from "./mapping.ts";
 
 /** See the head of this file. */
