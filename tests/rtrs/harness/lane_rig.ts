@@ -26,7 +26,8 @@ export const HEADER_BYTES = 4096;
 export const GUARD = 0xa5;
 /** Where things are in the arena; bytes. What lies between is guard. */
 const AT = {
-  USERS: 1024,
+  // Behind the rows at the start of the arena, where those count whom nobody asks.
+  USERS: 3072,
   REJECTIONS: 4096,
   COUNTERS: 8192,
   CHUNKS: 65_536,

@@ -7,6 +7,7 @@ import { DECLARED_CASES } from "./declared.ts";
 import { FAULT_CASES } from "./faults.ts";
 import { LIFE_CYCLE_CASES } from "./life_cycle.ts";
 import { MAPPING_CASES } from "./mapping.ts";
+import { MULTIPATH_CASES } from "./multipath.ts";
 import { REFUSAL_CASES } from "./refusals.ts";
 import { REFUSED_MAPPING_CASES } from "./refused_mappings.ts";
 import { SERVER_OPTION_CASES } from "./server_options.ts";
@@ -18,6 +19,7 @@ export const CASES: readonly GuestCase[] = [
   ...DATA_CASES,
   ...LIFE_CYCLE_CASES,
   ...FAULT_CASES,
+  ...MULTIPATH_CASES,
   ...REFUSAL_CASES,
   ...REFUSED_MAPPING_CASES,
   ...WRONG_SERVER_CASES,

@@ -9,6 +9,7 @@ import {
   type MappedDevice,
   PeerError,
   type ServerOptions,
+  type SessionPaths,
 } from "./peers.ts";
 import { RDMA_ADDRESS } from "./network.ts";
 
@@ -115,6 +116,41 @@ class KernelDevice implements MappedDevice {
   }
 }
 
+/** Directories are called `ip:SOURCE@ip:DESTINATION`. */
+class KernelPaths implements SessionPaths {
+  private readonly folder: string;
+
+  constructor(sessname: string) {
+    this.folder = `${RTRS_CLIENT}/${sessname}`;
+  }
+
+  private async write(address: string, attribute: string): Promise<void> {
+    const name = listNames(`${this.folder}/paths`).find((one) => one.endsWith(`@ip:${address}`));
+    await writeAttribute(`${this.folder}/paths/${name}/${attribute}`, "1");
+  }
+
+  add(address: string): Promise<void> {
+    return writeAttribute(`${this.folder}/add_path`, `ip:${address}`);
+  }
+
+  disconnect(address: string): Promise<void> {
+    return this.write(address, "disconnect");
+  }
+
+  reconnect(address: string): Promise<void> {
+    return this.write(address, "reconnect");
+  }
+
+  async connected(): Promise<readonly string[]> {
+    const names: string[] = [];
+    for (const name of listNames(`${this.folder}/paths`)) {
+      const state = await Deno.readTextFile(`${this.folder}/paths/${name}/state`);
+      if (state.trim() === "connected") names.push(name.slice(name.lastIndexOf("@ip:") + 4));
+    }
+    return names;
+  }
+}
+
 /** The kernel's client. */
 export class KernelClient implements BlockClient {
   readonly kind = "kernel";
@@ -125,6 +161,10 @@ export class KernelClient implements BlockClient {
     await load(modules, BUILT_MODULES.rtrsClient);
     await load(modules, BUILT_MODULES.rnbdClient);
     return new KernelClient();
+  }
+
+  paths(sessname: string): SessionPaths {
+    return new KernelPaths(sessname);
   }
 
   async map(options: MapOptions): Promise<MappedDevice> {

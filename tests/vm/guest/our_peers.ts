@@ -14,6 +14,7 @@ import {
   PeerError,
   type PeerProcess,
   type ServerOptions,
+  type SessionPaths,
 } from "./peers.ts";
 
 /** An emulated processor is 10 to 20 times slower. */
@@ -163,6 +164,42 @@ class OurDevice implements MappedDevice {
   }
 }
 
+class OurPaths implements SessionPaths {
+  private readonly resource: string;
+
+  constructor(
+    private readonly program: Appliance,
+    private readonly sessname: string,
+    private readonly carrier: Combination["carrier"],
+  ) {
+    this.resource = `/v1/sessions/${encodeURIComponent(sessname)}`;
+  }
+
+  private async post(verb: string, address: string): Promise<void> {
+    const path = addressOf(this.carrier, address);
+    await request(this.program, "POST", `${this.resource}/${verb}`, { path });
+  }
+
+  add(address: string): Promise<void> {
+    return this.post("paths", address);
+  }
+
+  disconnect(address: string): Promise<void> {
+    return this.post("disconnect", address);
+  }
+
+  reconnect(address: string): Promise<void> {
+    return this.post("reconnect", address);
+  }
+
+  async connected(): Promise<readonly string[]> {
+    const { sessions } = await this.program.status();
+    const { paths } = sessions.find(({ sessname }) => sessname === this.sessname)!;
+    return paths.filter(({ state }) => state === "connected")
+      .map(({ dst_addr }) => dst_addr.slice(dst_addr.indexOf(":") + 1));
+  }
+}
+
 /** Our client, with devices by ublk. */
 export class OurClient implements BlockClient {
   readonly kind = "ours";
@@ -183,6 +220,10 @@ export class OurClient implements BlockClient {
     await run("modprobe", ["ublk_drv"]);
     const lines = reactorLines(options).map((line) => `${line}\n`);
     return new OurClient(await startProgram("client", lines.join("")), carrier);
+  }
+
+  paths(sessname: string): SessionPaths {
+    return new OurPaths(this.program, sessname, this.carrier);
   }
 
   async map(options: MapOptions): Promise<MappedDevice> {

@@ -74,11 +74,23 @@ export interface MappedDevice {
   reopen(): Promise<void>;
 }
 
+/** The paths of one session, by the server's addresses. */
+export interface SessionPaths {
+  add(address: string): Promise<void>;
+  /** Closes it until {@link reconnect}. */
+  disconnect(address: string): Promise<void>;
+  reconnect(address: string): Promise<void>;
+  /** Addresses of those that carry requests. */
+  connected(): Promise<readonly string[]>;
+}
+
 /** Maps devices. */
 export interface BlockClient {
   readonly kind: PeerKind;
   /** @throws {PeerError} when the server or the client refuses */
   map(options: MapOptions): Promise<MappedDevice>;
+  /** The paths of a session; addresses of the server, without the carrier. */
+  paths(sessname: string): SessionPaths;
   /** Drops everything that is mapped and goes. */
   stop(): Promise<void>;
   /** Ours only: the process, to kill or to look at. */
