@@ -4,7 +4,7 @@ import { sleep, waitFor } from "../../support/process.ts";
 import type { CaseContext, GuestCase } from "../guest/case.ts";
 import { startLoad } from "../guest/load.ts";
 import { fill, readBack } from "../guest/media.ts";
-import { RDMA_ADDRESS, RDMA_ADDRESS_V6 } from "../guest/network.ts";
+import { RDMA_ADDRESS, RDMA_ADDRESS_2 } from "../guest/network.ts";
 import type { Combination, SessionPaths } from "../guest/peers.ts";
 
 const MIB = 1 << 20;
@@ -24,8 +24,8 @@ const waitForPaths = (paths: SessionPaths, addresses: readonly string[]): Promis
 async function failsOver(context: CaseContext): Promise<void> {
   const device = await context.map("ram0");
   const paths = (await context.client()).paths(context.sessname);
-  await paths.add(RDMA_ADDRESS_V6);
-  await waitForPaths(paths, [RDMA_ADDRESS, RDMA_ADDRESS_V6]);
+  await paths.add(RDMA_ADDRESS_2);
+  await waitForPaths(paths, [RDMA_ADDRESS, RDMA_ADDRESS_2]);
   const load = context.use(
     await startLoad({
       filename: device.path,
@@ -38,11 +38,11 @@ async function failsOver(context: CaseContext): Promise<void> {
   );
   await sleep(SETTLE_MS);
   await paths.disconnect(RDMA_ADDRESS);
-  await waitForPaths(paths, [RDMA_ADDRESS_V6]);
+  await waitForPaths(paths, [RDMA_ADDRESS_2]);
   await fill(device.path, 0x71, 64 * MIB, MIB);
   await paths.reconnect(RDMA_ADDRESS);
-  await waitForPaths(paths, [RDMA_ADDRESS, RDMA_ADDRESS_V6]);
-  await paths.disconnect(RDMA_ADDRESS_V6);
+  await waitForPaths(paths, [RDMA_ADDRESS, RDMA_ADDRESS_2]);
+  await paths.disconnect(RDMA_ADDRESS_2);
   await waitForPaths(paths, [RDMA_ADDRESS]);
   const seen = await readBack(device.path, 64 * MIB, MIB);
   assert.deepEqual(seen, new Uint8Array(MIB).fill(0x71));
@@ -50,8 +50,8 @@ async function failsOver(context: CaseContext): Promise<void> {
   context.note(`${read.total_ios} reads, ${write.total_ios} writes`);
   assert.equal(error, 0, "a request failed while a path was there");
   assert.ok(read.total_ios > 100 && write.total_ios > 100, "the load did little");
-  await paths.reconnect(RDMA_ADDRESS_V6);
-  await waitForPaths(paths, [RDMA_ADDRESS, RDMA_ADDRESS_V6]);
+  await paths.reconnect(RDMA_ADDRESS_2);
+  await waitForPaths(paths, [RDMA_ADDRESS, RDMA_ADDRESS_2]);
   await device.unmap();
 }
 

@@ -3,7 +3,7 @@ import type { MappingStatus, MapRequest } from "../../../src/appliance/appliance
 import type { FailureBody } from "../../../src/appliance/control_api/failure.ts";
 import { Appliance } from "../../support/appliance.ts";
 import { run, waitFor } from "../../support/process.ts";
-import { RDMA_ADDRESS, RDMA_ADDRESS_V6 } from "./network.ts";
+import { RDMA_ADDRESS, RDMA_ADDRESS_2, RDMA_ADDRESS_V6 } from "./network.ts";
 import {
   type BlockClient,
   type BlockServer,
@@ -27,7 +27,9 @@ const addressOf = (carrier: Combination["carrier"], address?: string): string =>
 
 /** Both families at once: neither may be in the other's way. */
 const listenAddresses = (carrier: Combination["carrier"]): string[] =>
-  carrier === "ip" ? [addressOf("ip"), addressOf("ip", RDMA_ADDRESS_V6)] : [addressOf("tcp")];
+  carrier === "ip"
+    ? [RDMA_ADDRESS, RDMA_ADDRESS_2, RDMA_ADDRESS_V6].map((address) => addressOf("ip", address))
+    : [addressOf("tcp")];
 
 let folders = 0;
 
