@@ -97,18 +97,10 @@ expose = "nbd"
 
 /** A request to the control socket. @returns its body and how long it took */
 async function ask(client: Appliance, path: string, body?: unknown): Promise<[string, number]> {
-  using http = Deno.createHttpClient({ proxy: { transport: "unix", path: client.controlSocket } });
   const start = performance.now();
-  const response = await fetch(`http://localhost${path}`, {
-    client: http,
-    ...(body === undefined ? {} : {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+  const method = body === undefined ? "GET" : "POST";
+  const { ok, status, text } = await client.request(method, path, body);
+  if (!ok) throw new Error(`${path}: ${status} ${text}`);
   return [text, performance.now() - start];
 }
 

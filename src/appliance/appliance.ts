@@ -208,9 +208,7 @@ class Appliance implements RunningAppliance {
   }
 
   explain(name: string): Explanation {
-    const remembered: ApplianceEvent[] = [];
-    this.events.subscribe((event) => remembered.push(event), 0)();
-    return explain(name, this.status(), remembered);
+    return explain(name, this.status(), this.events.remembered);
   }
 
   inflight(limit: number): Promise<readonly InflightRequest[]> {

@@ -7,7 +7,7 @@ const REMEMBERED_MAX = 1000;
 
 /** See the head of this file. */
 export class EventHistory {
-  private readonly remembered: ApplianceEvent[] = [];
+  private readonly kept: ApplianceEvent[] = [];
   private readonly listeners = new Set<(event: ApplianceEvent) => void>();
   private lastId = 0;
 
@@ -25,10 +25,15 @@ export class EventHistory {
       event,
       fields: Object.fromEntries(given) as ApplianceEvent["fields"],
     };
-    this.remembered.push(added);
-    if (this.remembered.length > REMEMBERED_MAX) this.remembered.shift();
+    this.kept.push(added);
+    if (this.kept.length > REMEMBERED_MAX) this.kept.shift();
     for (const listener of this.listeners) listener(added);
   };
+
+  /** Those of lately, the oldest first. */
+  get remembered(): readonly ApplianceEvent[] {
+    return this.kept;
+  }
 
   /**
    * @param listener gets each event; must not throw
@@ -38,7 +43,7 @@ export class EventHistory {
   subscribe(listener: (event: ApplianceEvent) => void, after?: number): Unsubscribe {
     if (after !== undefined) {
       const from = after > this.lastId ? 0 : after;
-      for (const event of this.remembered) if (event.id > from) listener(event);
+      for (const event of this.kept) if (event.id > from) listener(event);
     }
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

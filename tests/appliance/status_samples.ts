@@ -10,6 +10,7 @@ import type {
   Status,
 } from "../../src/appliance/status.ts";
 import { NO_IO } from "../../src/appliance/no_io.ts";
+import { MAPPING as FAKE_MAPPING } from "../control_api/fake_status.ts";
 
 export const PATH: PathStatus = {
   src_addr: "tcp:192.0.2.2",
@@ -39,22 +40,7 @@ export const SESSION: SessionStatus = {
   paths: [PATH],
 };
 
-export const MAPPING: MappingStatus = {
-  name: "scratch",
-  sessname: "backup",
-  device_path: "disk0.img",
-  access_mode: "rw",
-  origin: "config",
-  state: "open",
-  expose: "nbd",
-  device: "/run/x/nbd/scratch.sock",
-  size_bytes: 4096,
-  logical_block_size: 512,
-  last_error: null,
-  last_errno: null,
-  next_try_ms: null,
-  io: NO_IO,
-};
+export const MAPPING: MappingStatus = { ...FAKE_MAPPING, size_bytes: 4096, io: NO_IO };
 
 export const EXPORT: ExportStatus = {
   device: "/srv/disk0.img",

@@ -10,6 +10,7 @@ import type {
   SessionStatus,
   Status,
 } from "../../src/appliance/appliance_api.ts";
+import { MAPPING } from "../control_api/fake_status.ts";
 
 const NONE = { ios: 0, bytes: 0, errors: 0 };
 
@@ -35,22 +36,7 @@ const MIB = 2 ** 20;
 export const HOSTILE = "e\u001b[31mvil\r\n\"<a>,&'\u202etxt\u0000\u009b2J\ufffe;\u{1f4a9}漢";
 
 /** A mapping as it should be. */
-export const SCRATCH: MappingStatus = {
-  name: "scratch",
-  sessname: "backup",
-  device_path: "disk0.img",
-  access_mode: "rw",
-  origin: "config",
-  state: "open",
-  expose: "nbd",
-  device: "/run/x/nbd/scratch.sock",
-  size_bytes: 64 * MIB,
-  logical_block_size: 512,
-  last_error: null,
-  last_errno: null,
-  next_try_ms: null,
-  io: IO,
-};
+export const SCRATCH: MappingStatus = { ...MAPPING, io: IO };
 
 const PATH: PathStatus = {
   src_addr: "tcp:127.0.0.1",

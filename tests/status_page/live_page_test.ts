@@ -29,15 +29,8 @@ async function post(
   body: unknown,
   signal?: AbortSignal,
 ): Promise<unknown> {
-  using client = Deno.createHttpClient({
-    proxy: { transport: "unix", path: appliance.controlSocket },
-  });
-  const headers = { "content-type": "application/json" };
-  const request = { method: "POST", headers, body: JSON.stringify(body), client };
-  const options = signal === undefined ? request : { ...request, signal };
-  const response = await fetch(`http://localhost${path}`, options);
-  const text = await response.text();
-  assert.ok(response.ok, `${path}: ${response.status} ${text}`);
+  const { ok, status, text } = await appliance.request("POST", path, body, signal);
+  assert.ok(ok, `${path}: ${status} ${text}`);
   return JSON.parse(text);
 }
 

@@ -105,17 +105,38 @@ export class Appliance implements AsyncDisposable {
     return this.err;
   }
 
-  /** Its status, over the control socket. */
-  async status(): Promise<Status> {
+  /**
+   * A request to the control socket, with a JSON body if there is one.
+   * @param signal ends it early
+   */
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+  ): Promise<{ readonly ok: boolean; readonly status: number; readonly text: string }> {
     using client = Deno.createHttpClient({
       proxy: { transport: "unix", path: this.controlSocket },
     });
-    const response = await fetch("http://localhost/v1/status", { client }).catch((error) => {
+    const response = await fetch(`http://localhost${path}`, {
+      client,
+      method,
+      ...(signal === undefined ? {} : { signal }),
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    });
+    return { ok: response.ok, status: response.status, text: await response.text() };
+  }
+
+  /** Its status, over the control socket. */
+  async status(): Promise<Status> {
+    const { ok, status, text } = await this.request("GET", "/v1/status").catch((error) => {
       const why = error instanceof Error ? error.cause ?? error : error;
       throw new Error(`status over ${this.controlSocket}: ${why}`);
     });
-    if (!response.ok) throw new Error(`status: ${response.status} ${await response.text()}`);
-    return await response.json() as Status;
+    if (!ok) throw new Error(`status: ${status} ${text}`);
+    return JSON.parse(text) as Status;
   }
 
   /** The mapping `name` of `status`. */

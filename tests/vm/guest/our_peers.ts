@@ -123,18 +123,8 @@ export async function request(
   path: string,
   body?: unknown,
 ): Promise<unknown> {
-  using client = Deno.createHttpClient({
-    proxy: { transport: "unix", path: program.controlSocket },
-  });
-  const response = await fetch(`http://localhost${path}`, {
-    client,
-    method,
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-  });
-  const text = await response.text();
-  if (response.ok) return text === "" ? undefined : JSON.parse(text);
+  const { ok, text } = await program.request(method, path, body);
+  if (ok) return text === "" ? undefined : JSON.parse(text);
   const { error } = JSON.parse(text) as FailureBody;
   throw new PeerError(error.errno, error.message);
 }
