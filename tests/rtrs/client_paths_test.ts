@@ -1,6 +1,7 @@
 /** Several paths of a client session: turns, shapes, fail-over, paths added and removed. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ERRNO } from "../../src/ffi/errno.ts";
 import type { ClientPath, PathTarget } from "../../src/rtrs/client/path.ts";
 import { decodeConnectRequest, encodeConnectReject } from "../../src/rtrs/connect_codec.ts";
 import { HEARTBEAT_ACK_IMMEDIATE } from "../../src/rtrs/immediate.ts";
@@ -309,6 +310,17 @@ Deno.test("latency is each path's own, smoothed, and written where the lanes see
   rig.services[1]!.handler.onImmediate(HEARTBEAT_ACK_IMMEDIATE);
   assert.equal(first!(rig).heartbeat.latencyMs, 0);
   assert.ok(latencies()[0]! > 4000 && latencies()[0]! < 9000, "one sample moves it by a part");
+});
+
+Deno.test("of two paths whose removal is asked for at once, one stays", () => {
+  const rig = new ClientRig({ targets: [target(0), target(1)] });
+  rig.session.start();
+  rig.accept();
+  const [first, second] = rig.session.paths;
+  assert.equal(rig.session.removePath(first!, () => {}), undefined);
+  assert.equal(rig.session.removePath(second!, () => {})?.errno, ERRNO.EINVAL);
+  rig.settle();
+  assert.deepEqual(rig.session.paths, [second]);
 });
 
 Deno.test("whatever happens to several paths in whatever order, close ends all and nothing is left", () => {

@@ -62,6 +62,8 @@ export class ClientSession implements ClientLaneUser {
   readonly handle: number;
   readonly sessionUuid: Uint8Array;
   readonly paths: ClientPath[] = [];
+  /** Those whose removal is under way: they are no reason to let another one go. */
+  private readonly removing = new Set<ClientPath>();
   readonly firstTurn: FirstTurn;
   readonly buffers = new SessionBuffers(() => this.paths);
   settings: ClientSessionSettings;
@@ -179,7 +181,7 @@ export class ClientSession implements ClientLaneUser {
    * @returns why not: a session keeps its last path, and the only one that is connected
    */
   removePath(path: ClientPath, done: () => void): FabricFailure | undefined {
-    const others = this.paths.filter((other) => other !== path);
+    const others = this.paths.filter((other) => other !== path && !this.removing.has(other));
     if (others.length === 0) {
       const reason = `it is the only path of session ${this.sessname}`;
       return { errno: ERRNO.EINVAL, reason };
@@ -189,7 +191,9 @@ export class ClientSession implements ClientLaneUser {
       const reason = `it is the only path of session ${this.sessname} that is connected`;
       return { errno: ERRNO.EBUSY, reason };
     }
+    this.removing.add(path);
     path.disconnect(() => {
+      this.removing.delete(path);
       const at = this.paths.indexOf(path);
       if (at >= 0) this.paths.splice(at, 1);
       done();
