@@ -33,15 +33,25 @@ const BOOT_OVERHEAD_MS = 120_000;
 
 const isFull = (): boolean => Deno.env.get("RNBD_TEST_FULL") === "1";
 
+/** Processors of the guests: `RNBD_TEST_VM_CPUS=1,4`, or all choices when `full`, or two. */
+function cpuChoices(full: boolean): number[] {
+  const asked = Deno.env.get("RNBD_TEST_VM_CPUS");
+  if (asked === undefined) return full ? [1, 2, 4] : [2];
+  const counts = asked.split(",").map(Number);
+  if (counts.every((count) => Number.isInteger(count) && count >= 1 && count <= 16)) return counts;
+  throw new Error(`RNBD_TEST_VM_CPUS=${asked}: whole numbers from 1 to 16, as in 1,4`);
+}
+
 const caseTitle = (boot: Boot, name: string): string => `vm: ${boot.name}: ${name}`;
 
 function planBoots(filter: string | undefined): Boot[] {
   const full = isFull();
-  const cpuChoices = full ? [1, 2, 4] : [2];
+  const choices = cpuChoices(full);
+  const isUsual = choices.length === 1 && choices[0] === 2;
   const boots: Boot[] = [];
   for (const combination of COMBINATIONS) {
-    for (const cpus of cpuChoices) {
-      const name = combinationName(combination) + (full ? `, ${cpus} CPUs` : "");
+    for (const cpus of choices) {
+      const name = combinationName(combination) + (isUsual ? "" : `, ${cpus} CPUs`);
       const shape: GuestShape = { mode: "fast", cpus, memoryMiB: MEMORY_MIB };
       const all = casesFor(combination, full).map((guestCase) => guestCase.name);
       const draft: Boot = { name, shape, job: { combination, cases: all, full } };
