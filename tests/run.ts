@@ -1,24 +1,29 @@
 // deno-lint-ignore-file no-console -- a program: its output is its purpose
 /**
- * The test command (`deno task test`): checks, unit tests, simulation, fuzz, real clients, and the
- * kernel as the peer in virtual machines.
+ * The test command (`deno task test`): checks, unit tests, simulation, fuzz, real clients, the
+ * executable and the package, and the kernel as the peer in virtual machines.
  *
- *     deno run -A tests/run.ts [--only check,unit,sim,fuzz,clients,vm] [--filter TEXT]
+ *     deno run -A tests/run.ts [--only check,unit,sim,fuzz,clients,package,vm] [--filter TEXT]
+ *         [--executable FILE]
  *
+ * With `--executable` every test that starts the program starts this file in place of the tree.
  * The last line is `N passed, N failed` or `N passed, N failed, N skipped`; the exit code is 1 when
  * something failed. What was skipped is named, with what to install.
  */
 import { runMarked } from "./runner/command.ts";
 import { count, countLine, type Outcome } from "./runner/outcome.ts";
 import { findFiles, runTestFiles } from "./runner/test_files.ts";
+import { EXECUTABLE_VARIABLE } from "./support/program.ts";
 import { runVmStage } from "./vm/stage.ts";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-const STEPS = ["check", "unit", "sim", "fuzz", "clients", "vm"] as const;
+const STEPS = ["check", "unit", "sim", "fuzz", "clients", "package", "vm"] as const;
 type Step = typeof STEPS[number];
 
 const UNIT_FILE_TIMEOUT_MS = 3 * 60_000;
 const CLIENT_FILE_TIMEOUT_MS = 5 * 60_000;
+const PACKAGE_FILE_TIMEOUT_MS = 10 * 60_000;
 const CHECK_TIMEOUT_MS = 3 * 60_000;
 const SIMULATION_TIMEOUT_MS = 6 * 60_000;
 const FUZZ_TIMEOUT_MS = 6 * 60_000;
@@ -34,10 +39,15 @@ interface Options {
 function readOptions(): Options {
   const { values } = parseArgs({
     args: Deno.args,
-    options: { only: { type: "string" }, filter: { type: "string" } },
+    options: {
+      only: { type: "string" },
+      filter: { type: "string" },
+      executable: { type: "string" },
+    },
   });
+  if (values.executable !== undefined) useExecutable(values.executable);
   // A filter names tests, and only these steps have any.
-  const all = values.filter === undefined ? STEPS : ["unit", "clients", "vm"];
+  const all = values.filter === undefined ? STEPS : ["unit", "clients", "package", "vm"];
   const only = values.only === undefined ? [...all] : values.only.split(",");
   const unknown = only.find((name) => !STEPS.includes(name as Step));
   if (unknown !== undefined) {
@@ -47,8 +57,19 @@ function readOptions(): Options {
   return { only: only as Step[], filter: values.filter };
 }
 
+function useExecutable(file: string): void {
+  const path = resolve(file);
+  try {
+    if (Deno.statSync(path).isFile) return Deno.env.set(EXECUTABLE_VARIABLE, path);
+    console.error(`--executable ${file}: not a file`);
+  } catch (error) {
+    console.error(`--executable ${file}: ${error instanceof Error ? error.message : error}`);
+  }
+  Deno.exit(64);
+}
+
 async function runChecks(): Promise<Outcome[]> {
-  const directories = ["src", "tests", "bench"];
+  const directories = ["src", "tests", "bench", "packaging"];
   const commands = [["fmt", "--check"], ["lint"], ["check", "mod.ts", ...directories]];
   const outcomes: Outcome[] = [];
   for (const args of commands) {
@@ -70,9 +91,11 @@ async function runChecks(): Promise<Outcome[]> {
 }
 
 const isClientTest = (file: string) => file.startsWith("tests/clients/");
+const isPackageTest = (file: string) => file.startsWith("tests/package/");
+const isUnitTest = (file: string) => !isClientTest(file) && !isPackageTest(file);
 
 function runUnit(filter: string | undefined): Promise<Outcome[]> {
-  return runTestFiles(findFiles("tests", "_test.ts").filter((file) => !isClientTest(file)), {
+  return runTestFiles(findFiles("tests", "_test.ts").filter(isUnitTest), {
     ...(filter === undefined ? {} : { filter }),
     parallel: navigator.hardwareConcurrency,
     timeoutMs: UNIT_FILE_TIMEOUT_MS,
@@ -86,6 +109,16 @@ function runClients(filter: string | undefined): Promise<Outcome[]> {
     ...(filter === undefined ? {} : { filter }),
     parallel: 1,
     timeoutMs: CLIENT_FILE_TIMEOUT_MS,
+    onFile: showFile,
+  });
+}
+
+/** One after the other: they build once for all, measure times, and change one machine root. */
+function runPackage(filter: string | undefined): Promise<Outcome[]> {
+  return runTestFiles(findFiles("tests", "_test.ts").filter(isPackageTest), {
+    ...(filter === undefined ? {} : { filter }),
+    parallel: 1,
+    timeoutMs: PACKAGE_FILE_TIMEOUT_MS,
     onFile: showFile,
   });
 }
@@ -149,6 +182,8 @@ function runStep(step: Step, options: Options): Promise<Outcome[]> {
       );
     case "clients":
       return runClients(options.filter);
+    case "package":
+      return runPackage(options.filter);
     case "vm":
       return runVmStage({
         ...(options.filter === undefined ? {} : { filter: options.filter }),

@@ -1,7 +1,7 @@
 /** What can be completed: by the program, and in the three shells as people type. */
 import assert from "node:assert/strict";
-import { repositoryRoot } from "../support/appliance.ts";
 import { run } from "../support/process.ts";
+import { programShellWords, repositoryRoot } from "../support/program.ts";
 import { requireCommand, skippable } from "../support/skip.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { capture } from "./capture.ts";
@@ -82,8 +82,7 @@ async function withCommand(body: (path: string, socket: string) => Promise<void>
   fake.status = { ...HOSTILE_STATUS, mappings };
   await using directory = await temporaryDirectory();
   const command = `${directory.path}/rnbd-appliance`;
-  const program = `${Deno.execPath()} run -A --no-check ${repositoryRoot}mod.ts`;
-  Deno.writeTextFileSync(command, `#!/bin/sh\nexec ${program} "$@"\n`, { mode: 0o755 });
+  Deno.writeTextFileSync(command, `#!/bin/sh\nexec ${programShellWords()} "$@"\n`, { mode: 0o755 });
   await body(`${directory.path}:${Deno.env.get("PATH")}`, fake.socket);
 }
 

@@ -1,16 +1,15 @@
 /** `demo` works as a user sees it, and leaves nothing behind. */
 import assert from "node:assert/strict";
-import { repositoryRoot } from "../support/appliance.ts";
 import { tryRun } from "../support/process.ts";
+import { programCommand } from "../support/program.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 Deno.test("demo maps, verifies and measures a disk, and leaves nothing behind", async () => {
   await using directory = await temporaryDirectory();
-  const { code, stdout, stderr } = await tryRun(
-    Deno.execPath(),
-    ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, "demo"],
-    { env: { TMPDIR: directory.path } },
-  );
+  const program = programCommand(["demo"]);
+  const { code, stdout, stderr } = await tryRun(program.command, program.args, {
+    env: { TMPDIR: directory.path },
+  });
   assert.equal(code, 0, stdout + stderr);
   assert.equal(stderr, "");
   const lines = ["image", "export", "mapping", "NBD socket", "verify", "memory"];

@@ -8,8 +8,8 @@ import {
 } from "../../src/cli/completion/shell_scripts.ts";
 import { manPage } from "../../src/cli/man_page.ts";
 import { SHOWN_VERBS } from "../../src/cli/verbs.ts";
-import { repositoryRoot } from "../support/appliance.ts";
 import { tryRun } from "../support/process.ts";
+import { repositoryRoot } from "../support/program.ts";
 import { requireCommand, skippable } from "../support/skip.ts";
 
 const FILES: Readonly<Record<string, string>> = {

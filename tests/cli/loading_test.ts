@@ -1,7 +1,7 @@
 /** Verbs that only ask load nothing of what only `run` needs: they start fast, and anywhere. */
 import assert from "node:assert/strict";
-import { repositoryRoot } from "../support/appliance.ts";
 import { run } from "../support/process.ts";
+import { repositoryRoot } from "../support/program.ts";
 
 interface Graph {
   readonly modules: readonly {

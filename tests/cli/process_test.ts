@@ -1,7 +1,8 @@
 /** The program as a process: exit codes, streams, signals. */
 import assert from "node:assert/strict";
-import { appliance, repositoryRoot } from "../support/appliance.ts";
+import { appliance } from "../support/appliance.ts";
 import { run, sleep, tryRun, waitFor } from "../support/process.ts";
+import { programCommand, programShellWords, repositoryRoot } from "../support/program.ts";
 import { requireCommand, skippable } from "../support/skip.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -33,9 +34,8 @@ Deno.test("usage errors end with 64, a missing appliance with 69", async () => {
 });
 
 Deno.test("a reader that goes away early is no error", async () => {
-  const program = `${Deno.execPath()} run -A --no-check ${repositoryRoot}mod.ts`;
   // The reader is gone before the first byte is written.
-  const script = `(sleep 0.3; ${program} help map; echo "code $?" >&2) | true`;
+  const script = `(sleep 0.3; ${programShellWords()} help map; echo "code $?" >&2) | true`;
   const { stderr } = await run("sh", ["-c", script]);
   assert.equal(stderr, "code 0\n");
 });
@@ -171,7 +171,7 @@ Deno.test("an appliance that cannot start gives its message, its code and the so
 
 Deno.test("the examples can be checked from anywhere", async () => {
   const config = `${repositoryRoot}config/rnbd.toml`;
-  const args = ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, "check", "--config", config];
-  const { code, stdout } = await tryRun(Deno.execPath(), args, { cwd: "/" });
+  const program = programCommand(["check", "--config", config]);
+  const { code, stdout } = await tryRun(program.command, program.args, { cwd: "/" });
   assert.deepEqual([code, stdout], [0, `${config}: ok\n`]);
 });

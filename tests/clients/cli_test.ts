@@ -6,9 +6,10 @@ import type {
   Status,
   VerifyResult,
 } from "../../src/appliance/appliance_api.ts";
-import { appliance, applianceOk, nbdUri, repositoryRoot } from "../support/appliance.ts";
+import { appliance, applianceOk, nbdUri } from "../support/appliance.ts";
 import { type Pair, startPair } from "../support/pair.ts";
 import { sleep, tryRun, waitFor } from "../support/process.ts";
+import { programCommand } from "../support/program.ts";
 import { requireCommand, skippable } from "../support/skip.ts";
 import {
   readRange,
@@ -190,8 +191,9 @@ Deno.test("bench measures reads, refuses writes without --destroy-data", async (
 
 /** Starts a verb and interrupts it, as Ctrl-C does, once its load is in flight. */
 async function interrupt(pair: Pair, args: readonly string[]): Promise<void> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, ...args],
+  const program = programCommand(args);
+  const child = new Deno.Command(program.command, {
+    args: program.args,
     stdin: "null",
     stdout: "null",
     stderr: "null",

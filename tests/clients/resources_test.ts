@@ -1,8 +1,8 @@
 /** What the program costs when it does nothing, and what the demo needs. */
 import assert from "node:assert/strict";
-import { repositoryRoot } from "../support/appliance.ts";
 import { startPair } from "../support/pair.ts";
 import { cpuMs, residentBytes, sleep } from "../support/process.ts";
+import { programCommand } from "../support/program.ts";
 
 const MIB = 2 ** 20;
 /** Longer than the reconcile interval: a round and a look at the sizes are within. */
@@ -30,8 +30,9 @@ Deno.test("an idle pair with an open mapping uses under 1 % of a core each", asy
 
 Deno.test("the demo exits 0 within a minute and 300 MiB", async () => {
   const startedAt = Date.now();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, "demo"],
+  const program = programCommand(["demo"]);
+  const child = new Deno.Command(program.command, {
+    args: program.args,
     stdout: "null",
     stderr: "null",
   }).spawn();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { BUNDLE_FILE, bundlePage } from "../../src/appliance/status_page/bundle.ts";
 import { statusPage } from "../../src/appliance/status_page/page.ts";
-import { repositoryRoot } from "../support/appliance.ts";
+import { repositoryRoot } from "../support/program.ts";
 
 const CLIENT = `${repositoryRoot}src/appliance/status_page/client/`;
 

@@ -1,25 +1,22 @@
 /** The real program as a subprocess. */
-import { fileURLToPath } from "node:url";
 import type { MappingStatus, Status } from "../../src/appliance/appliance_api.ts";
 import { run, tryRun, waitFor } from "./process.ts";
-
-/** Root of the source tree. */
-export const repositoryRoot: string = fileURLToPath(new URL("../..", import.meta.url));
+import { programCommand } from "./program.ts";
 
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 
-/** Runs `mod.ts` with these arguments to its end, as a user would. */
-export const appliance = (args: readonly string[], timeoutMs = 60_000) =>
-  tryRun(Deno.execPath(), ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, ...args], {
-    timeoutMs,
-  });
+/** Runs the program with these arguments to its end, as a user would. */
+export function appliance(args: readonly string[], timeoutMs = 60_000) {
+  const program = programCommand(args);
+  return tryRun(program.command, program.args, { timeoutMs });
+}
 
 /** The same, but anything but exit code 0 throws. */
-export const applianceOk = (args: readonly string[], timeoutMs = 60_000) =>
-  run(Deno.execPath(), ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, ...args], {
-    timeoutMs,
-  });
+export function applianceOk(args: readonly string[], timeoutMs = 60_000) {
+  const program = programCommand(args);
+  return run(program.command, program.args, { timeoutMs });
+}
 
 /** What {@link startAppliance} takes. */
 export interface StartOptions {
@@ -65,9 +62,9 @@ export class Appliance implements AsyncDisposable {
   static async start(options: StartOptions): Promise<Appliance> {
     const configFile = `${options.directory}/${options.name}.toml`;
     await Deno.writeTextFile(configFile, options.config);
-    const args = ["run", "-A", "--no-check", `${repositoryRoot}mod.ts`, "--config", configFile];
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [...args, ...(options.args ?? [])],
+    const program = programCommand(["--config", configFile, ...(options.args ?? [])]);
+    const child = new Deno.Command(program.command, {
+      args: program.args,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

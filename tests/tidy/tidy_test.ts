@@ -11,7 +11,7 @@ import {
 } from "./rules.ts";
 import { findFunctions } from "./functions.ts";
 import { stripNonCode } from "./strip.ts";
-import { repositoryRoot } from "../support/appliance.ts";
+import { repositoryRoot } from "../support/program.ts";
 
 /** Not part of the project: git's own, and what .gitignore names. */
 const SKIPPED_NAMES = new Set([".git", "node_modules", "dist", ".cache", "tmp"]);

@@ -1,6 +1,7 @@
 /** Boots one guest, runs one program in it, and reads what that program has to say. */
-import { repositoryRoot } from "../../support/appliance.ts";
 import { cpuMs, run, sleep } from "../../support/process.ts";
+import { applianceOk } from "../../support/appliance.ts";
+import { EXECUTABLE_VARIABLE, repositoryRoot } from "../../support/program.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 import { GUEST_UP } from "./initramfs.ts";
 import type { Machine } from "./provision.ts";
@@ -47,6 +48,8 @@ async function cacheModules(program: string): Promise<void> {
   const entries = ["mod.ts", "src/appliance/reactor/reactor_worker.ts"];
   const ours = entries.map((entry) => `${repositoryRoot}${entry}`);
   await run(Deno.execPath(), ["cache", "--no-check", program, ...ours], { cwd: repositoryRoot });
+  // A self-extracting executable would take a minute for that on an emulated processor.
+  await applianceOk(["--version"]);
 }
 
 const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -54,6 +57,12 @@ const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 async function denoFolder(): Promise<string> {
   const { stdout } = await run(Deno.execPath(), ["info", "--json"]);
   return (JSON.parse(stdout) as { denoDir: string }).denoDir;
+}
+
+/** What the guest has to know to run the same program as this machine's tests. */
+function programUnderTest(): string[] {
+  const executable = Deno.env.get(EXECUTABLE_VARIABLE);
+  return executable === undefined ? [] : [`export ${EXECUTABLE_VARIABLE}=${quote(executable)}`];
 }
 
 async function writeJob(options: BootOptions, folder: string): Promise<void> {
@@ -67,6 +76,7 @@ async function writeJob(options: BootOptions, folder: string): Promise<void> {
     "modprobe configfs && mount -t configfs configfs /sys/kernel/config",
     `export HOME=${quote(home)} DENO_DIR=${quote(await denoFolder())}`,
     "export NO_COLOR=1 DENO_NO_UPDATE_CHECK=1",
+    ...programUnderTest(),
     `cd ${quote(repositoryRoot)} || exit 1`,
     `exec ${command}`,
   ];
