@@ -39,6 +39,9 @@ function parseCases(xml: string): Case[] {
   return cases;
 }
 
+/** Why a test was skipped that did not say so itself. */
+export const IGNORED = "marked as ignored";
+
 /**
  * Turns the report of one file into outcomes. Steps are part of their test: only a failed one is
  * shown, in its test's detail. A test in `skips`, and one ignored outright, counts as skipped.
@@ -66,7 +69,7 @@ export function readJunit(xml: string, file: string, skips: readonly SkipRecord[
     if (skip !== undefined) {
       return { name, result: "skipped", durationMs, detail: `${skip.reason}: ${skip.remedy}` };
     }
-    if (top.ignored) return { name, result: "skipped", durationMs, detail: "marked as ignored" };
+    if (top.ignored) return { name, result: "skipped", durationMs, detail: IGNORED };
     return { name, result: "passed", durationMs };
   });
 }

@@ -1,5 +1,5 @@
 /** Finds the test files and runs each in a process of its own. */
-import { readJunit } from "./junit.ts";
+import { IGNORED, readJunit } from "./junit.ts";
 import type { Outcome } from "./outcome.ts";
 import { runMarked } from "./command.ts";
 import type { SkipRecord } from "../support/skip.ts";
@@ -70,7 +70,10 @@ async function runTestFile(file: string, options: TestFileOptions): Promise<Outc
     .map((line) => JSON.parse(line) as SkipRecord);
   const xml = readIfThere(report);
   await Deno.remove(directory, { recursive: true });
-  const outcomes = readJunit(xml, file, skips);
+  // A test that the filter does not name is reported as if somebody had switched it off.
+  const outcomes = readJunit(xml, file, skips).filter(({ detail }) =>
+    options.filter === undefined || detail !== IGNORED
+  );
   const fail = (what: string) =>
     outcomes.push({
       name: `${file}: ${what}`,
