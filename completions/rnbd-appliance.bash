@@ -43,7 +43,7 @@ _rnbd_appliance() {
   if [[ $current == -* ]]; then
     for word in "${words[@]:1:cword-1}"; do
       case $word in
-        run) options='--config --log-level' ;;
+        run) options='--config --log-level --log-format' ;;
         check) options='--config --live --output' ;;
         plan) options='--output --socket --config' ;;
         apply) options='--timeout --output --socket --config' ;;

@@ -68,7 +68,7 @@ class Appliance implements RunningAppliance {
         this.server?.onChunkFree(session, waiter, chunk),
       onNbdClosed: (device, ticket) => this.client.onNbdClosed(device, ticket),
       onFailed: (reactor, message) => {
-        log.error("reactor failed", { reactor, message });
+        log.error("reactor failed", { reactor, reason: message });
         // State that a dead thread held cannot be trusted: fail loudly, the kernel cleans up.
         queueMicrotask(() => {
           throw new Error(`Reactor ${reactor} failed: ${message}`);

@@ -1,6 +1,6 @@
 /** What happened lately, numbered, and who wants to hear of what happens: made of the log. */
 import type { ApplianceEvent, Unsubscribe } from "./appliance_api.ts";
-import { LOG_LEVELS, type LogEntry, type LogLevel } from "./log.ts";
+import { LOG_LEVELS, type LogEntry, type LogLevel } from "./log_entry.ts";
 
 /** A browser that was away for a moment finds what it missed. */
 const REMEMBERED_MAX = 1000;

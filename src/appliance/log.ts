@@ -1,26 +1,18 @@
 /**
- * The log: one line an event, `time level event key=value …`, to standard error unless told
- * otherwise. For the control plane; nothing that runs per I/O logs.
+ * The log: one line an event, `time level event key=value …` unless told otherwise, to standard
+ * error. For the control plane; nothing that runs per I/O logs.
  */
+import { LOG_LEVELS, type LogEntry, type LogFields, type LogLevel } from "./log_entry.ts";
+import { LINE_FORMATS, type LineFormat, type LogFormat } from "./log_format.ts";
 
-/** From the most to the least urgent. */
-export const LOG_LEVELS = ["error", "warn", "info", "debug"] as const;
-export type LogLevel = typeof LOG_LEVELS[number];
-
-/** What an event can carry; undefined fields are left out. */
-export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+/** What of the log can be chosen. */
+export interface LogSettings {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+}
 
 /** Takes one finished line, without the line end. */
 export type LogSink = (line: string) => void;
-
-/** One event, before it becomes a line. */
-export interface LogEntry {
-  /** ISO 8601. */
-  readonly time: string;
-  readonly level: LogLevel;
-  readonly event: string;
-  readonly fields: LogFields;
-}
 
 const encoder = new TextEncoder();
 
@@ -32,21 +24,37 @@ function writeToStderr(line: string): void {
   }
 }
 
-function formatValue(value: string | number | boolean | null): string {
-  const text = String(value);
-  return /^[\w.,:;/@%+*!?()[\]{}<>#~^|-]+$/.test(text) ? text : JSON.stringify(text);
-}
-
 /** Writes events at or above a level. */
 export class Logger {
   level: LogLevel = "info";
+  private format: LineFormat = "text";
   /** Gets every event, whatever the level; must not throw. */
   onEntry: ((entry: LogEntry) => void) | undefined;
+  /** The journal reads what is written: what the format `auto` goes by. */
+  isJournal = false;
+  private given: Partial<LogSettings> = {};
 
   constructor(
     public sink: LogSink = writeToStderr,
     private readonly now: () => Date = () => new Date(),
   ) {}
+
+  /** What the command line gives: from now on {@link configure} does not change it. */
+  give(settings: Partial<LogSettings>): void {
+    this.given = settings;
+  }
+
+  /** Takes over what the config says. */
+  configure(settings: LogSettings): void {
+    const { level, format } = { ...settings, ...this.given };
+    this.level = level;
+    this.format = format !== "auto" ? format : this.isJournal ? "journald" : "text";
+  }
+
+  /** Its lines stand among others on a terminal, or in a file that is read. */
+  get isForPeople(): boolean {
+    return this.format === "text";
+  }
 
   error(event: string, fields: LogFields = {}): void {
     this.write("error", event, fields);
@@ -65,13 +73,10 @@ export class Logger {
   }
 
   private write(level: LogLevel, event: string, fields: LogFields): void {
-    const time = this.now().toISOString();
-    this.onEntry?.({ time, level, event, fields });
+    const entry: LogEntry = { time: this.now().toISOString(), level, event, fields };
+    this.onEntry?.(entry);
     if (LOG_LEVELS.indexOf(level) > LOG_LEVELS.indexOf(this.level)) return;
-    const pairs = Object.entries(fields).flatMap(([key, value]) =>
-      value === undefined ? [] : [`${key}=${formatValue(value)}`]
-    );
-    this.sink([time, level, event, ...pairs].join(" "));
+    this.sink(LINE_FORMATS[this.format](entry));
   }
 }
 

@@ -1,13 +1,10 @@
 /** The command line: finds the verb, runs it, turns errors into messages and exit codes. */
-import { ApplianceError } from "../appliance/appliance_api.ts";
-import { ConfigError } from "../appliance/config/problems.ts";
 import { VerbArguments } from "./arguments.ts";
 import { type Context, processContext, type VerbRunner } from "./context.ts";
 import { EXIT } from "./exit_codes.ts";
-import { printable, printableLines } from "./output/printable.ts";
+import { failureOf } from "./failure_text.ts";
 import { PROGRAM } from "./program_name.ts";
 import { readSentence, type Sentence } from "./sentence.ts";
-import { UsageError } from "./usage_error.ts";
 import { VERBS } from "./verbs.ts";
 
 /** Loaded when they run, so that `status` does not wait for what only `run` needs. */
@@ -112,22 +109,7 @@ async function runVerb({ verb, scope, rest }: Sentence, context: Context): Promi
 }
 
 function explain(error: unknown, { terminal }: Context): number {
-  if (error instanceof UsageError) {
-    const help = error.verb === undefined ? "help" : `help ${error.verb}`;
-    terminal.complain(`${PROGRAM}: ${printable(error.message)}\nSee: ${PROGRAM} ${help}`);
-    return EXIT.USAGE;
-  }
-  if (error instanceof ConfigError) {
-    terminal.complain(printableLines(error.message));
-    return error.exitCode;
-  }
-  if (error instanceof ApplianceError) {
-    // Errors of config files come one a line, which begins with the file.
-    const subject = error.exitCode === EXIT.CONFIG ? "" : `${PROGRAM}: `;
-    terminal.complain(subject + printableLines(error.message));
-    return error.exitCode;
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  terminal.complain(`${PROGRAM}: ${printable(message)}`);
-  return EXIT.FAILED;
+  const { text, isAboutFiles, exitCode } = failureOf(error);
+  terminal.complain(isAboutFiles ? text : `${PROGRAM}: ${text}`);
+  return exitCode;
 }

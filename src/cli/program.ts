@@ -2,6 +2,7 @@
 import type { RunningAppliance } from "../appliance/appliance_api.ts";
 import type { Config } from "../appliance/config/config.ts";
 import { ControlApi } from "../appliance/control_api/control_api.ts";
+import { pulse } from "../appliance/reactor/pulse.ts";
 import { statusPage } from "../appliance/status_page/page.ts";
 import { VERSION } from "../appliance/version.ts";
 import { ignoreSignal, SIGUSR1 } from "../ffi/ignored_signal.ts";
@@ -27,6 +28,7 @@ export async function startProgram(config: Config, context: Context): Promise<Pr
     control: config.control,
     version: VERSION,
     page: statusPage,
+    silentReactors: () => pulse.silent(),
   });
   try {
     const appliance = await context.startAppliance(config);

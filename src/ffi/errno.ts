@@ -139,6 +139,12 @@ export function errnoName(errno: number): string {
   return TABLE[errno]?.[0] ?? `errno ${errno}`;
 }
 
+/** 5 for `EIO`; undefined for what is no name of an errno. */
+export function errnoNumber(name: string): number | undefined {
+  const found = Object.entries(TABLE).find(([, [known]]) => known === name);
+  return found === undefined ? undefined : Number(found[0]);
+}
+
 /** `EIO (Input/output error)` for 5. */
 export function describeErrno(errno: number): string {
   const entry = TABLE[errno];

@@ -1,14 +1,20 @@
 /** Numbers of file system calls that io_uring operations take (include/uapi, spelled as there). */
 
 /** fcntl.h, openat2.h, stat.h: the current directory as a descriptor, and AT_* flags. */
-export const AT = { FDCWD: -100, EMPTY_PATH: 0x1000, STATX_DONT_SYNC: 0x4000 } as const;
+export const AT = {
+  FDCWD: -100,
+  SYMLINK_NOFOLLOW: 0x100,
+  EMPTY_PATH: 0x1000,
+  STATX_DONT_SYNC: 0x4000,
+} as const;
 
-/** O_*: asm-generic/fcntl.h, but aarch64 has its own O_DIRECT (asm/fcntl.h). */
+/** O_*: asm-generic/fcntl.h, but aarch64 has its own O_DIRECT and O_DIRECTORY (asm/fcntl.h). */
 export const O = {
   RDONLY: 0,
   RDWR: 2,
   NONBLOCK: 0o4000,
   DIRECT: Deno.build.arch === "aarch64" ? 0o200000 : 0o40000,
+  DIRECTORY: Deno.build.arch === "aarch64" ? 0o40000 : 0o200000,
   CLOEXEC: 0o2000000,
   PATH: 0o10000000,
 } as const;

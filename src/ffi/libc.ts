@@ -12,6 +12,10 @@ const library = Deno.dlopen("libc.so.6", {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   listen: { parameters: ["i32", "i32"], result: "i32" },
+  sendto: {
+    parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"],
+    result: "isize",
+  },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
@@ -116,6 +120,25 @@ export function bind(fd: number, sockaddr: Uint8Array<ArrayBuffer>, subject: str
 /** listen(2). */
 export function listen(fd: number, backlog: number, subject: string): void {
   check(library.listen(fd, backlog), "listen", subject);
+}
+
+/**
+ * sendto(2) of one datagram to a prepared sockaddr; never blocks, never raises SIGPIPE.
+ * @param subject names the address in an error
+ * @throws SystemError EAGAIN or ENOBUFS when the receiver has no room now
+ */
+export function sendDatagram(
+  fd: number,
+  bytes: Uint8Array<ArrayBuffer>,
+  sockaddr: Uint8Array<ArrayBuffer>,
+  subject: string,
+): void {
+  const MSG_DONTWAIT = 0x40;
+  const MSG_NOSIGNAL = 0x4000;
+  const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  const length = BigInt(bytes.length);
+  const sent = library.sendto(fd, bytes, length, flags, sockaddr, sockaddr.length);
+  if (sent < 0n) throw new SystemError(errno(), "sendto", subject);
 }
 
 /** shutdown(2) of both directions; a socket that is not connected any more is no error. */

@@ -5,9 +5,14 @@
 import type { Arena } from "./arena.ts";
 import { MAILBOX_BYTES } from "./limits.ts";
 
-/** Layout: two counters (bytes ever written, bytes ever read, modulo 2^32), then the data. */
+/**
+ * Layout: what the sender counts (bytes ever written, pings), what the receiver counts (bytes ever
+ * read, pings that it has seen), all modulo 2^32, each in a cache line of its own; then the data.
+ */
 const WRITTEN_WORD = 0;
+const PING_WORD = 1;
 const READ_WORD = 16;
+const ECHO_WORD = 17;
 const DATA_OFFSET = 128;
 const DATA_BYTES = MAILBOX_BYTES - DATA_OFFSET;
 const LENGTH_BYTES = 4;
@@ -37,6 +42,19 @@ export class MailboxWriter {
     }
     this.backlog.push(bytes);
     this.drain();
+  }
+
+  /** Asks the receiver whether it still turns; {@link isAnswered} becomes true when it does. */
+  ping(): void {
+    Atomics.add(this.arena.u32, this.offset / 4 + PING_WORD, 1);
+    this.wake();
+  }
+
+  /** Whether the receiver has come to its mailbox since the last ping, and emptied it. */
+  get isAnswered(): boolean {
+    const base = this.offset / 4;
+    const { u32 } = this.arena;
+    return Atomics.load(u32, base + ECHO_WORD) === Atomics.load(u32, base + PING_WORD);
   }
 
   private drain(): void {
@@ -74,9 +92,10 @@ export class MailboxReader {
 
   constructor(private readonly arena: Arena, private readonly offset: number) {}
 
-  /** Hands every waiting message to `receive`, in order. */
+  /** Hands every waiting message to `receive`, in order; then answers the pings that were there. */
   drain(receive: (message: unknown) => void): void {
     const base = this.offset / 4;
+    const ping = Atomics.load(this.arena.u32, base + PING_WORD);
     while (Atomics.load(this.arena.u32, base + WRITTEN_WORD) !== this.read) {
       let length = 0;
       for (let i = 0; i < LENGTH_BYTES; i++) length |= this.get(i) << (8 * i);
@@ -87,6 +106,7 @@ export class MailboxReader {
       Atomics.store(this.arena.u32, base + READ_WORD, this.read);
       receive(JSON.parse(this.decoder.decode(bytes)));
     }
+    Atomics.store(this.arena.u32, base + ECHO_WORD, ping);
   }
 
   private get(at: number): number {

@@ -14,7 +14,9 @@ import type { ServedQueue, UblkHost } from "./host.ts";
 import { DELETE_TIMEOUT_MS, PERMITS_SHARE, QUEUE_DEPTH_MAX } from "./limits.ts";
 import type { OwnershipTag } from "./ownership_tag.ts";
 import { offeredIoBytes, parametersProblem } from "./parameters.ts";
+import { removeUdevRecord, writeUdevRecord } from "./udev_record.ts";
 import { devicesOfDisk, usersOf } from "./users.ts";
+import { basename } from "node:path/posix";
 
 /** What {@link UblkDevice.create} and {@link UblkDevice.recover} need. */
 export interface UblkDeviceOptions {
@@ -26,6 +28,8 @@ export interface UblkDeviceOptions {
   readonly permits: number;
   /** Path of the link to make. */
   readonly link: string;
+  /** Folder of the records for udev. */
+  readonly udevRecords: string;
 }
 
 /** Flags that are asked for where the kernel has them. */
@@ -70,6 +74,7 @@ export class UblkDevice {
     await device.orUndo(async () => {
       await control.setParameters(info.id, geometry);
       await device.serve();
+      device.tellUdev();
       await control.startDevice(info.id);
       makeLink(options.link, info.id);
     }, () => device.close());
@@ -85,6 +90,7 @@ export class UblkDevice {
     device.sizeBytes = (await options.control.parameters(info.id)).sizeBytes;
     await device.orUndo(async () => {
       await device.serve();
+      device.tellUdev();
       await options.control.endRecovery(info.id);
       makeLink(options.link, info.id);
     }, () => device.abandon());
@@ -118,6 +124,12 @@ export class UblkDevice {
       await undo();
       throw error;
     }
+  }
+
+  /** Before the block device appears. */
+  private tellUdev(): void {
+    const { link, udevRecords } = this.options;
+    writeUdevRecord(udevRecords, this.id, basename(link));
   }
 
   /** Has all queues fetch their requests. */
@@ -160,11 +172,13 @@ export class UblkDevice {
    * @returns who keeps the kernel from deleting it, empty when it is gone
    */
   async close(): Promise<string[]> {
-    const { control, link } = this.options;
+    const { control, link, udevRecords } = this.options;
     removeLink(link, this.id);
     // Afterwards sysfs does not know it any more.
     const devices = devicesOfDisk(this.disk);
     await control.stopDevice(this.id);
+    // Not later: the kernel gives the number out again.
+    removeUdevRecord(udevRecords, this.id);
     await this.release();
     if (await control.deleteDevice(this.id, DELETE_TIMEOUT_MS)) return [];
     const users = usersOf(devices);

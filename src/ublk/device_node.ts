@@ -2,7 +2,15 @@
 import { ERRNO, SystemError } from "../ffi/errno.ts";
 import { O } from "../ffi/file_flags.ts";
 import { open } from "../ffi/libc.ts";
+import {
+  isSystemFile,
+  makeSystemFolder,
+  makeSystemLink,
+  readSystemLink,
+  removeSystemFile,
+} from "../ffi/system_files.ts";
 import { NODE_RETRY_MS, NODE_TIMEOUT_MS } from "./limits.ts";
+import { dirname, resolve } from "node:path/posix";
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -40,24 +48,19 @@ export function linkPath(directory: string, name: string): string {
 
 /** What a link points to; undefined when there is nothing. @throws Error when it is no link */
 function linkTarget(path: string): string | undefined {
-  let isLink: boolean;
   try {
-    isLink = Deno.lstatSync(path).isSymlink;
+    return readTarget(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    if (!(error instanceof SystemError)) throw error;
+    if (error.errno === ERRNO.ENOENT) return undefined;
+    if (error.errno !== ERRNO.EINVAL) throw error;
+    throw new SystemError(ERRNO.EEXIST, "symlink", `${path}, which is no link: move it`);
   }
-  if (!isLink) throw new SystemError(ERRNO.EEXIST, "symlink", `${path}, which is no link: move it`);
-  return Deno.readLinkSync(path);
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
+/** udev, where our rules are installed, replaces the link by a relative one. @throws SystemError */
+function readTarget(path: string): string {
+  return resolve(dirname(path), readSystemLink(path));
 }
 
 /**
@@ -67,19 +70,24 @@ function exists(path: string): boolean {
 export function makeLink(path: string, id: number): void {
   const target = linkTarget(path);
   if (target === blockPath(id)) return;
-  if (target !== undefined && exists(target)) {
+  if (target !== undefined && isSystemFile(target)) {
     const subject = `${path}, which leads to ${target}: another device has this name`;
     throw new SystemError(ERRNO.EEXIST, "symlink", subject);
   }
-  if (target !== undefined) Deno.removeSync(path);
-  Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true });
-  Deno.symlinkSync(blockPath(id), path);
+  if (target !== undefined) removeSystemFile(path);
+  makeSystemFolder(dirname(path));
+  try {
+    makeSystemLink(blockPath(id), path);
+  } catch (error) {
+    // udev may have been faster.
+    if (linkTarget(path) !== blockPath(id)) throw error;
+  }
 }
 
 /** Removes the link if it is still this device's. */
 export function removeLink(path: string, id: number): void {
   try {
-    if (Deno.readLinkSync(path) === blockPath(id)) Deno.removeSync(path);
+    if (readTarget(path) === blockPath(id)) removeSystemFile(path);
   } catch {
     // Somebody else removed or replaced it.
   }

@@ -1,5 +1,6 @@
 /** Devices of this program whose process is gone: found by their tag, taken over or deleted. */
 import { describeErrno, ERRNO } from "../ffi/errno.ts";
+import { isSystemFile, listSystemFolder } from "../ffi/system_files.ts";
 import { DEVICE_STATE } from "./commands.ts";
 import type { UblkControl } from "./control.ts";
 import { UblkDevice, type UblkDeviceOptions } from "./device.ts";
@@ -12,6 +13,7 @@ import {
   SERVED_TIMEOUT_MS,
 } from "./limits.ts";
 import { isOurs, isSameTag, type OwnershipTag } from "./ownership_tag.ts";
+import { removeUdevRecord } from "./udev_record.ts";
 import { lastingUsersOf } from "./users.ts";
 
 const CHAR_CLASS = "/sys/class/ublk-char";
@@ -27,20 +29,15 @@ export interface Adoption {
 /** Numbers of all ublk devices of this machine. */
 function deviceIds(): number[] {
   try {
-    return [...Deno.readDirSync(CHAR_CLASS)]
-      .flatMap(({ name }) => /^ublkc(\d+)$/.exec(name)?.[1] ?? []).map(Number);
+    return listSystemFolder(CHAR_CLASS)
+      .flatMap((name) => /^ublkc(\d+)$/.exec(name)?.[1] ?? []).map(Number);
   } catch {
     return [];
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return pid > 0 && pid !== Deno.pid && Deno.statSync(`/proc/${pid}`).isDirectory;
-  } catch {
-    return false;
-  }
-}
+const isAlive = (pid: number): boolean =>
+  pid > 0 && pid !== Deno.pid && isSystemFile(`/proc/${pid}`);
 
 /** Waits until the dead server's descriptors are closed. @returns 0 or an errno */
 async function startRecovery(options: UblkDeviceOptions, info: DeviceInfo): Promise<number> {
@@ -131,7 +128,7 @@ export async function deleteLeftover(
   control: UblkControl,
   id: number,
   tag: OwnershipTag,
-  link: string,
+  { link, udevRecords }: Pick<UblkDeviceOptions, "link" | "udevRecords">,
 ): Promise<string[]> {
   const info = await control.deviceInfo(id);
   if (info === undefined || !isSameTag(info.tag, tag) || isServed(info)) return [];
@@ -139,6 +136,7 @@ export async function deleteLeftover(
   if (users.length > 0) return users;
   removeLink(link, id);
   await control.stopDevice(id);
+  removeUdevRecord(udevRecords, id);
   if (await control.deleteDevice(id, DELETE_TIMEOUT_MS)) return [];
   return ["somebody who cannot be seen from here"];
 }

@@ -2,6 +2,7 @@
  * Who uses a block device: processes that have it or a partition of it open, mounts, swap, and
  * devices on top of it (device mapper, md, loop).
  */
+import { listSystemFolder, readSystemLink, readSystemText } from "../ffi/system_files.ts";
 import { SETTLE_RETRY_MS, SETTLE_TIMEOUT_MS } from "./limits.ts";
 
 /** Where the kernel tells; another root in tests. */
@@ -15,7 +16,7 @@ const SYSTEM: KernelFiles = { proc: "/proc", sys: "/sys", dev: "/dev" };
 
 function names(directory: string): string[] {
   try {
-    return [...Deno.readDirSync(directory)].map(({ name }) => name);
+    return listSystemFolder(directory);
   } catch {
     return [];
   }
@@ -23,7 +24,7 @@ function names(directory: string): string[] {
 
 function text(path: string): string {
   try {
-    return Deno.readTextFileSync(path);
+    return readSystemText(path);
   } catch {
     return "";
   }
@@ -31,7 +32,7 @@ function text(path: string): string {
 
 function link(path: string): string {
   try {
-    return Deno.readLinkSync(path);
+    return readSystemLink(path);
   } catch {
     return "";
   }

@@ -146,7 +146,11 @@ for (const [name, words, check] of LINES) {
 
 Deno.test("golden: verbs that need no appliance", async () => {
   await using fake = await FakeControl.start();
-  const replaced: Replaced = [[VERSION, "VERSION"]];
+  const replaced: Replaced = [
+    [VERSION, "VERSION"],
+    [Deno.version.deno, "DENO"],
+    [Deno.build.arch, "ARCH"],
+  ];
   await assertFormats("version", ["version"], fake, anything, { replaced });
   const machine = fakeMachine({ kernel: "6.12.0", commands: ["nbdinfo"] });
   const context = { machine: () => Promise.resolve(machine) };

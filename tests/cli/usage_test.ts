@@ -127,11 +127,12 @@ Deno.test("every verb has help, by both ways, that names every option", async ()
   for (const { name } of SHOWN_VERBS) assert.match(general.out, new RegExp(`\\n {2}${name} `));
 });
 
-Deno.test("version says what deno.json says", async () => {
+Deno.test("version says what deno.json says, and what runs", async () => {
   const { version } = JSON.parse(
     Deno.readTextFileSync(new URL("../../deno.json", import.meta.url)),
   );
-  const expected = { code: 0, out: `rnbd-appliance ${version}\n`, err: "" };
+  const origin = `source, Deno ${Deno.version.deno}, ${Deno.build.arch}`;
+  const expected = { code: 0, out: `rnbd-appliance ${version} (${origin})\n`, err: "" };
   assert.deepEqual(await capture(["version"]), expected);
   assert.deepEqual(await capture(["--version"]), expected);
 });

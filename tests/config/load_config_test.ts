@@ -19,6 +19,8 @@ Deno.test("an empty file gives the defaults of [node] and [control]", () => {
       memoryLimitBytes: 64 * 2 ** 30,
       reconcileIntervalMs: 10_000,
       watchConfig: false,
+      logLevel: "info",
+      logFormat: "auto",
     },
     control: {
       socketMode: 0o600,

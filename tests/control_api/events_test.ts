@@ -1,7 +1,7 @@
 /** The event stream: order, resuming, slow readers, readers that go away. */
 import assert from "node:assert/strict";
 import { connect } from "node:net";
-import type { LogEntry } from "../../src/appliance/log.ts";
+import type { LogEntry } from "../../src/appliance/log_entry.ts";
 import { EventFeeds } from "../../src/appliance/control_api/event_feeds.ts";
 import { EVENT_READERS_MAX, EVENTS_WAITING_MAX } from "../../src/appliance/control_api/limits.ts";
 import { waitFor } from "../support/process.ts";

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import type { MappingStatus, PlanStep, Status } from "../../src/appliance/appliance_api.ts";
 import { readiness } from "../../src/appliance/control_api/readiness.ts";
-import { MAPPING, STATUS } from "./fake_appliance.ts";
+import { ApiChecker } from "./api_checker.ts";
+import { FakeAppliance, MAPPING, STATUS } from "./fake_appliance.ts";
 import { send, startApi, withApi } from "./http.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -45,7 +46,35 @@ Deno.test("ready is: every declared mapping is open, and nothing is still to be 
     [status([MAPPING], [step({ action: "change", kind: "session" })]), []],
   ];
   for (const [given, missing] of cases) {
-    assert.deepEqual(readiness(given), { ready: missing.length === 0, missing });
+    assert.deepEqual(readiness(given, []), { ready: missing.length === 0, missing });
+    assert.deepEqual(readiness(given, [3]), {
+      ready: false,
+      missing: ["reactor 3 does not answer", ...missing],
+    });
+  }
+});
+
+Deno.test("a thread that does not answer makes /healthz and /readyz 503", async () => {
+  await using directory = await temporaryDirectory();
+  let silent: readonly number[] = [];
+  const api = await startApi(directory.path, {}, "1", () => silent);
+  try {
+    const appliance = new FakeAppliance();
+    appliance.current = status([MAPPING]);
+    api.attach(appliance);
+    assert.equal((await send(api.socket, "GET", "/healthz")).status, 200);
+    silent = [1, 3];
+    const lines = "reactor 1 does not answer\nreactor 3 does not answer\n";
+    for (const path of ["/healthz", "/readyz"]) {
+      const answer = await send(api.socket, "GET", path);
+      assert.deepEqual([answer.status, answer.text], [503, lines], path);
+    }
+    const json = await send(api.socket, "GET", "/healthz", undefined, JSON_WANTED);
+    assert.equal(json.status, 503);
+    assert.deepEqual(JSON.parse(json.text), { status: "failing", silent_reactors: [1, 3] });
+    new ApiChecker().checkAnswer("GET", "/healthz", json);
+  } finally {
+    await api.stop();
   }
 });
 
@@ -56,7 +85,7 @@ Deno.test("/healthz answers whatever the appliance does, /readyz says what is mi
     const health = await send(api.socket, "GET", "/healthz");
     assert.deepEqual([health.status, health.text], [200, "ok\n"]);
     const json = await send(api.socket, "GET", "/healthz", undefined, JSON_WANTED);
-    assert.deepEqual(JSON.parse(json.text), { status: "ok" });
+    assert.deepEqual(JSON.parse(json.text), { status: "ok", silent_reactors: [] });
     const early = await send(api.socket, "GET", "/readyz");
     assert.deepEqual([early.status, early.text], [503, "The appliance is starting; try again\n"]);
   } finally {

@@ -72,6 +72,7 @@ export function startApi(
   folder: string,
   control: Partial<ControlConfig> = {},
   version = "9.9.9",
+  silentReactors: () => readonly number[] = () => [],
 ): Promise<ControlApi> {
   const page = () => ({ html: "<!doctype html>", headers: { "x-page": "yes" } });
   return ControlApi.start({
@@ -79,6 +80,7 @@ export function startApi(
     control: { ...CONTROL, ...control },
     version,
     page,
+    silentReactors,
   });
 }
 

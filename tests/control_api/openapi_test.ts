@@ -122,6 +122,7 @@ Deno.test("an operation that is called like a method of the appliance calls it",
       runtimeDir: "/run",
       version: "1",
       appliance: () => appliance,
+      silentReactors: () => [],
       document: () => "",
     });
     await response.body?.cancel();

@@ -3,6 +3,7 @@ import { run } from "../support/process.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const HEADERS = [
+  "dirent.h",
   "errno.h",
   "fcntl.h",
   "netinet/in.h",

@@ -86,6 +86,7 @@ const STATX_FIELDS: Record<string, string> = Object.fromEntries(
 
 const AT_NAMES: Record<string, string> = {
   FDCWD: "AT_FDCWD",
+  SYMLINK_NOFOLLOW: "AT_SYMLINK_NOFOLLOW",
   EMPTY_PATH: "AT_EMPTY_PATH",
   STATX_DONT_SYNC: "AT_STATX_DONT_SYNC",
 };
@@ -123,6 +124,11 @@ const CHECKED: readonly Checked[] = [
   },
   { name: "MSG", table: opcodes.MSG, expression: prefixed("MSG_") },
   { name: "STATX", table: STATX, expression: offsets("statx", STATX_FIELDS) },
+  {
+    name: "DIRENT",
+    table: readSourceTable("src/ffi/system_files.ts", "DIRENT"),
+    expression: offsets("dirent64", { RECORD_LENGTH: "d_reclen", NAME: "d_name" }),
+  },
   { name: "STATX_MASK", table: STATX_MASK, expression: prefixed("STATX_") },
   { name: "AT", table: flags.AT, expression: (key) => AT_NAMES[key] },
   { name: "O", table: flags.O, expression: prefixed("O_") },

@@ -336,8 +336,7 @@ export class ModelNode implements World {
       case "deleteLeftover":
         return this.deleteLeftover(work.id, end);
       case "changeNode": {
-        const { reconcileIntervalMs, watchConfig } = work;
-        const node = { ...this.running.node, reconcileIntervalMs, watchConfig };
+        const node = { ...this.running.node, ...work.settings };
         this.running = { ...this.running, node };
         return end();
       }

@@ -92,6 +92,27 @@ Deno.test("what does not fit waits, keeps its place, and comes as room is made",
   rig.assertGuards();
 });
 
+Deno.test("a ping is answered when the reader comes to its mailbox, with what was before it", () => {
+  const rig = new Rig();
+  assert.equal(rig.writer.isAnswered, true, "nothing was asked");
+  rig.writer.send("before");
+  const wakes = rig.wakes;
+  rig.writer.ping();
+  assert.equal(rig.wakes, wakes + 1);
+  assert.equal(rig.writer.isAnswered, false);
+  rig.drain();
+  assert.deepEqual([rig.writer.isAnswered, rig.received], [true, ["before"]]);
+  // Two at once are one; one that comes while the reader is at work waits for its next turn.
+  rig.writer.ping();
+  rig.writer.ping();
+  rig.writer.send("x");
+  rig.reader.drain(() => rig.writer.ping());
+  assert.equal(rig.writer.isAnswered, false);
+  rig.drain();
+  assert.equal(rig.writer.isAnswered, true);
+  rig.assertGuards();
+});
+
 Deno.test("the longest message that fits at all, and the first that never will", async () => {
   const rig = new Rig();
   const longest = "x".repeat(DATA_BYTES - 4 - 2);

@@ -28,6 +28,8 @@ export interface StartOptions {
   readonly name: string;
   /** More arguments after `--config FILE`. */
   readonly args?: readonly string[];
+  /** Variables besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   /** How much longer than usual starting and stopping may take; for emulated machines. */
   readonly patience?: number;
 }
@@ -65,6 +67,7 @@ export class Appliance implements AsyncDisposable {
     const program = programCommand(["--config", configFile, ...(options.args ?? [])]);
     const child = new Deno.Command(program.command, {
       args: program.args,
+      env: { ...options.env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -19,6 +19,19 @@ Deno.test("link: made with its directory, made again, removed", async () => {
   removeLink(path, ID);
 });
 
+Deno.test("link: udev's relative link is the same link", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/disk`;
+  const up = directory.path.replaceAll(/\/[^/]+/g, "../");
+  await Deno.symlink(`${up}dev/ublkb${ID}`, path);
+  makeLink(path, ID);
+  assert.equal(await Deno.readLink(path), `${up}dev/ublkb${ID}`, "left as it is");
+  removeLink(path, ID + 1);
+  assert.equal(await Deno.readLink(path), `${up}dev/ublkb${ID}`, "another device's link stays");
+  removeLink(path, ID);
+  assert.deepEqual([...Deno.readDirSync(directory.path)], []);
+});
+
 Deno.test("link: one that leads nowhere is replaced; anything else keeps its name", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/disk`;

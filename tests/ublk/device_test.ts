@@ -72,6 +72,7 @@ function create(control: FakeControl, geometry: BlockGeometry): Promise<UblkDevi
     geometry,
     permits: 40,
     link: "/nonexistent/link",
+    udevRecords: "/nonexistent/udev",
   });
 }
 

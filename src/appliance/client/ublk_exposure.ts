@@ -6,6 +6,7 @@ import { blockPath, linkPath } from "../../ublk/device_node.ts";
 import type { UblkHost } from "../../ublk/host.ts";
 import { adoptLeftover } from "../../ublk/leftovers.ts";
 import { ownershipTag } from "../../ublk/ownership_tag.ts";
+import { udevRecords } from "../../ublk/udev_record.ts";
 import { lastingUsersOf } from "../../ublk/users.ts";
 import type { MappingConfig, NodeConfig } from "../config/config.ts";
 import type { Exposure } from "./exposure.ts";
@@ -61,6 +62,7 @@ export class UblkExposure implements Exposure {
       // Lane 0 is main's; the reactors' are alike. Without a connection there may be none.
       permits: session.allotments[1]?.setup.permits ?? 0,
       link: linkPath(node.devDir, config.name),
+      udevRecords: udevRecords(node.runtimeDir),
     };
   }
 

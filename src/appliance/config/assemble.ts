@@ -27,6 +27,8 @@ function nodeConfig(values: ReadTables["node"]["values"]): NodeConfig {
     memoryLimitBytes: values.memory_limit,
     reconcileIntervalMs: values.reconcile_interval_ms,
     watchConfig: values.watch_config,
+    logLevel: values.log_level,
+    logFormat: values.log_format,
   };
 }
 

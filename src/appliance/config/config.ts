@@ -1,5 +1,8 @@
 /** The configuration as the program uses it: every default filled in, every unit resolved. */
 
+import type { LogLevel } from "../log_entry.ts";
+import type { LogFormat } from "../log_format.ts";
+
 /** What a mapping may do: rw is the one writer, migration lets a second one in. */
 export type AccessMode = "ro" | "rw" | "migration";
 /** How files are read: through the page cache, or past it (O_DIRECT). */
@@ -22,7 +25,16 @@ export interface NodeConfig {
   readonly reconcileIntervalMs: number;
   /** The files are read again when they change, without a signal. */
   readonly watchConfig: boolean;
+  /** The least urgent events that are written. */
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
 }
+
+/** What a running process takes over of `[node]`. */
+export type LiveNodeConfig = Pick<
+  NodeConfig,
+  "reconcileIntervalMs" | "watchConfig" | "logLevel" | "logFormat"
+>;
 
 /** `[control]` */
 export interface ControlConfig {

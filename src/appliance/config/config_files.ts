@@ -28,12 +28,16 @@ export function readConfigFiles(file: string): readonly ConfigSource[] {
   const main = reader.read(file);
   // Without a main file nothing says that the folder beside it is meant.
   if ("message" in main && main.line === 0) return [main];
+  if (isStream(file)) return [main];
   const folder = dropInFolder(file);
   const names = dropIns(folder);
   if (!Array.isArray(names)) return [main, names];
   const others = names.map((name) => join(folder, name));
   return [main, ...others.map((other) => notRegular(other) ?? reader.read(other))];
 }
+
+/** `/dev/stdin` and what a shell makes of `<(…)`: there is no folder beside it. */
+const isStream = (file: string) => /^\/(dev\/stdin$|dev\/fd\/|proc\/)/.test(file);
 
 /** Names of the drop-ins in their order. */
 function dropIns(folder: string): string[] | ConfigProblem {
@@ -97,10 +101,16 @@ class FileReader {
 
   /** Never more than the limit: a device or pipe may be endless. */
   private fill(file: string): number {
-    let length = 0;
+    // Deno opens this name for nobody who may not do everything.
+    if (file === "/dev/stdin") return this.fillFrom(Deno.stdin);
     using handle = Deno.openSync(file);
+    return this.fillFrom(handle);
+  }
+
+  private fillFrom(source: { readSync(into: Uint8Array): number | null }): number {
+    let length = 0;
     while (length < this.buffer.length) {
-      const count = handle.readSync(this.buffer.subarray(length));
+      const count = source.readSync(this.buffer.subarray(length));
       if (count === null) break;
       length += count;
     }

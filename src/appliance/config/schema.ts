@@ -4,6 +4,8 @@
  */
 import { addressProblem, httpAddressProblem, pathProblem } from "./addresses.ts";
 import { defaultRuntimeDir } from "./environment.ts";
+import { LOG_LEVELS } from "../log_entry.ts";
+import { LOG_FORMATS } from "../log_format.ts";
 import { choice, fileMode, flag, integer, type Key, numberChoice, optionalChoice } from "./keys.ts";
 import { optionalSize, optionalText, size, text, texts } from "./keys.ts";
 import { NAME_BYTES_MAX } from "./limits.ts";
@@ -118,6 +120,19 @@ export const NODE = {
     watch_config: flag({
       doc: "Take over changes of the config files by itself, as SIGHUP and apply do.",
       fallback: false,
+    }),
+    log_level: choice({
+      doc: "The least urgent events that are written to the log. --log-level of the command line " +
+        "goes before it.",
+      words: LOG_LEVELS,
+      fallback: "info",
+    }),
+    log_format: choice({
+      doc: "text: `time level event key=value …`; journald: the same for systemd's journal, with " +
+        "the priority in front and without the time; json: an object a line; auto: journald " +
+        "where the journal reads standard error, else text. --log-format goes before it.",
+      words: LOG_FORMATS,
+      fallback: "auto",
     }),
   },
 } as const;

@@ -58,7 +58,7 @@ export class ApiListener {
     await promise;
     this.server.off("error", reject);
     this.server.on("error", (error) => {
-      log.error("control listener failed", { listener: this.options.name, error: error.message });
+      log.error("control listener failed", { listener: this.options.name, reason: error.message });
     });
   }
 
@@ -111,7 +111,7 @@ export class ApiListener {
         listener: this.options.name,
         method: request.method,
         status: failure.status,
-        error: failure.message,
+        reason: failure.message,
       });
       return failure.response();
     }

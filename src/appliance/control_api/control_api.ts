@@ -1,4 +1,5 @@
 /** The control API: HTTP with JSON bodies, on every socket and port that the config asks for. */
+import { umask } from "../../ffi/libc.ts";
 import type { ApplianceControl } from "../appliance_api.ts";
 import { ApplianceError } from "../appliance_api.ts";
 import { type HttpAddress, parseHttpAddress } from "../config/addresses.ts";
@@ -25,6 +26,8 @@ export interface ControlApiOptions {
   readonly version: string;
   /** The status page; absent: there is none. */
   readonly page?: () => Page;
+  /** Threads that do not answer, by their numbers; absent: nobody looks. */
+  readonly silentReactors?: () => readonly number[];
 }
 
 /** A control API that listens. Until {@link attach} it answers `try again`. */
@@ -69,6 +72,7 @@ export class ControlApi {
       runtimeDir,
       version,
       appliance: () => this.attached(),
+      silentReactors: options.silentReactors ?? (() => []),
       document: openApiText,
       ...(page === undefined ? {} : { page }),
     };
@@ -106,12 +110,12 @@ export class ControlApi {
     const name = path.slice(path.lastIndexOf("/") + 1);
     const listener = new ApiListener({ name, isReadOnly }, this.surroundings);
     // Nobody but root can connect to a file of mode 0: between here and grant() nobody comes in.
-    const umask = Deno.umask(0o777);
+    const before = umask(0o777);
     let listening: Promise<void>;
     try {
       listening = listener.listen({ path });
     } finally {
-      Deno.umask(umask);
+      umask(before);
     }
     await listening.catch((error) => {
       throw new ApplianceError(`Cannot listen on ${path}: ${reasonOf(error)}`, "EADDRINUSE", 1);

@@ -1,7 +1,7 @@
 /** Routes for what watches the appliance from outside: health, metrics, browsers. */
 import { ApiFailure, asFailure } from "./failure.ts";
-import { type Readiness, readiness, unready } from "./readiness.ts";
-import { HEALTH, READINESS, VERSION } from "./result_schemas.ts";
+import { type Readiness, readiness, silentLine, unready } from "./readiness.ts";
+import { HEALTH, type Health, READINESS, VERSION } from "./result_schemas.ts";
 import type { ApiRequest, Call, Route } from "./route.ts";
 
 /** Prometheus' text format, version 0.0.4. */
@@ -43,16 +43,29 @@ export const OUTSIDE_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/healthz",
     operation: "health",
-    summary: "whether the program answers at all",
-    answers: { description: `\`ok\`; ${ON_REQUEST}`, contentType: TEXT_TYPE, schema: HEALTH },
-    answer: ({ request }) =>
-      wantsJson(request) ? Response.json({ status: "ok" }) : text("ok\n", 200),
+    summary: "whether the program answers at all, all its threads included",
+    answers: {
+      description: `\`ok\`, or a line for each thread that does not answer; ${ON_REQUEST}`,
+      otherStatus: 503,
+      contentType: TEXT_TYPE,
+      schema: HEALTH,
+    },
+    answer(call) {
+      const reactors = call.silentReactors();
+      const isWell = reactors.length === 0;
+      const status = isWell ? 200 : 503;
+      if (wantsJson(call.request)) {
+        const health: Health = { status: isWell ? "ok" : "failing", silent_reactors: reactors };
+        return Response.json(health, { status });
+      }
+      return text((isWell ? ["ok"] : reactors.map(silentLine)).join("\n") + "\n", status);
+    },
   },
   {
     method: "GET",
     path: "/readyz",
     operation: "readiness",
-    summary: "whether the server listens and every declared mapping is open",
+    summary: "whether every thread answers, the server listens and every declared mapping is open",
     answers: {
       description: `\`ready\`; ${ON_REQUEST}`,
       otherStatus: 503,
@@ -84,7 +97,7 @@ export const OUTSIDE_ROUTES: readonly Route[] = [
 
 function currentReadiness(call: Call): Readiness {
   try {
-    return readiness(call.appliance().status());
+    return readiness(call.appliance().status(), call.silentReactors());
   } catch (error) {
     return unready(asFailure(error).message);
   }

@@ -8,15 +8,25 @@ export interface Readiness {
 }
 
 /**
- * Ready is: the server listens, and every mapping that the files declare is open. Mappings made by
- * hand do not count.
+ * Ready is: every thread answers, the server listens, and every mapping that the files declare is
+ * open. Mappings made by hand do not count.
  */
-export function readiness({ mappings, config }: Status): Readiness {
+export function readiness(
+  { mappings, config }: Status,
+  silentReactors: readonly number[],
+): Readiness {
   const closed = mappings.filter(({ origin, state }) => origin === "config" && state !== "open");
   const awaited = config.pending.filter((step) => isAwaited(step, mappings));
-  const missing = [...awaited.map(stepLine), ...closed.map(mappingLine)];
+  const missing = [
+    ...silentReactors.map(silentLine),
+    ...awaited.map(stepLine),
+    ...closed.map(mappingLine),
+  ];
   return { ready: missing.length === 0, missing };
 }
+
+/** What is wrong with a thread. */
+export const silentLine = (reactor: number): string => `reactor ${reactor} does not answer`;
 
 /** Of an appliance that is not there yet, or no more. */
 export function unready(reason: string): Readiness {

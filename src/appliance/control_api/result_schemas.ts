@@ -180,12 +180,15 @@ export const READINESS: Schema<Readiness> = shared<Readiness>("Readiness", "what
 
 /** What `GET /healthz` answers. */
 export interface Health {
-  readonly status: "ok";
+  readonly status: "ok" | "failing";
+  /** Threads that do not answer. */
+  readonly silent_reactors: readonly number[];
 }
 
 /** See {@link Health}. */
-export const HEALTH: Schema<Health> = shared<Health>("Health", "that it answers", {
-  status: choice("always the same: an answer is what counts", ["ok"]),
+export const HEALTH: Schema<Health> = shared<Health>("Health", "whether it answers", {
+  status: choice("`failing`: a thread does not answer", ["ok", "failing"]),
+  silent_reactors: list("threads that do not answer", integer("number of a thread")),
 });
 
 /** What `verify` found. */

@@ -28,6 +28,8 @@ export interface Surroundings {
   readonly version: string;
   /** @throws ApiFailure while the appliance is not ready */
   appliance(): ApplianceControl;
+  /** Threads that do not answer, by their numbers. */
+  silentReactors(): readonly number[];
   /** The description of the API for programs. */
   document(): string;
   /** The status page; absent: there is none. */

@@ -3,6 +3,7 @@ import { errnoName, SystemError } from "../../ffi/errno.ts";
 import { O } from "../../ffi/file_flags.ts";
 import { close, open } from "../../ffi/libc.ts";
 import { optionalLibrary } from "../../ffi/optional_library.ts";
+import { isSystemFile, listSystemFolder, readSystemText } from "../../ffi/system_files.ts";
 import { ArenaAllocator, reserveArena } from "../../ring/arena.ts";
 import { ControlLoop } from "../../ring/control_loop.ts";
 import { SETUP } from "../../ring/opcodes.ts";
@@ -52,26 +53,19 @@ export const thisMachine: Machine = {
   denoVersion: Deno.version.deno,
   read(path) {
     try {
-      return Deno.readTextFileSync(path);
+      return readSystemText(path);
     } catch {
       return undefined;
     }
   },
   list(path) {
     try {
-      return [...Deno.readDirSync(path)].map(({ name }) => name).sort();
+      return listSystemFolder(path);
     } catch {
       return [];
     }
   },
-  exists(path) {
-    try {
-      Deno.lstatSync(path);
-      return true;
-    } catch {
-      return false;
-    }
-  },
+  exists: isSystemFile,
   openFailure(path) {
     try {
       close(open(path, O.RDWR));

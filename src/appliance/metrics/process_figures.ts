@@ -1,4 +1,5 @@
 /** What the kernel says of this process (proc(5)). */
+import { listSystemFolder, readSystemText } from "../../ffi/system_files.ts";
 
 /** Named as Prometheus' client libraries name them. */
 export interface ProcessFigures {
@@ -19,15 +20,15 @@ const STAT = { UTIME: 11, STIME: 12, VSIZE: 20, RSS: 21 } as const;
 
 /** Reads them now. */
 export function readProcessFigures(): ProcessFigures {
-  const stat = Deno.readTextFileSync("/proc/self/stat");
+  const stat = readSystemText("/proc/self/stat");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
-  const limits = Deno.readTextFileSync("/proc/self/limits");
+  const limits = readSystemText("/proc/self/limits");
   const maxFds = /^Max open files\s+(\d+)/m.exec(limits)?.[1];
   return {
     cpuSeconds: (fields[STAT.UTIME]! + fields[STAT.STIME]!) / TICKS_PER_SECOND,
     residentBytes: fields[STAT.RSS]! * PAGE_BYTES,
     virtualBytes: fields[STAT.VSIZE]!,
-    openFds: [...Deno.readDirSync("/proc/self/fd")].length,
+    openFds: listSystemFolder("/proc/self/fd").length,
     maxFds: maxFds === undefined ? Infinity : Number(maxFds),
     startTimeSeconds: Math.round(performance.timeOrigin) / 1000,
   };

@@ -10,7 +10,9 @@ import type { UblkQueueTicket } from "../../ublk/queue_ticket.ts";
 import type { LoadOutcome, LoadPlan } from "../load/load.ts";
 import { type PathLedger, PathRows } from "../metrics/path_rows.ts";
 import type { ReactorCommand, ReactorEvent, ReactorWorkerSetup } from "./messages.ts";
+import { pulse, type PulseSubject } from "./pulse.ts";
 import { ThreadCounters } from "./thread_counters.ts";
+import { REACTOR_WORKER } from "./worker_url.ts";
 
 /** What reactors tell the appliance. */
 export interface ReactorPoolEvents extends LaneEvents {
@@ -20,7 +22,7 @@ export interface ReactorPoolEvents extends LaneEvents {
 }
 
 /** Main's end of one reactor. */
-export class ReactorHandle {
+export class ReactorHandle implements PulseSubject {
   readonly lanes: LaneClient;
   readonly counters: ThreadCounters;
   readonly stopped: Promise<void>;
@@ -56,7 +58,7 @@ export class ReactorHandle {
     );
     const { promise, resolve } = Promise.withResolvers<void>();
     this.stopped = promise;
-    this.worker = new Worker(new URL("./reactor_worker.ts", import.meta.url), {
+    this.worker = new Worker(REACTOR_WORKER, {
       type: "module",
       name: `reactor-${index}`,
     });
@@ -79,6 +81,15 @@ export class ReactorHandle {
       zeroes,
     };
     this.worker.postMessage(setup);
+    pulse.add(this);
+  }
+
+  ping(): void {
+    this.mailbox.ping();
+  }
+
+  get isAnswered(): boolean {
+    return this.mailbox.isAnswered;
   }
 
   /** Sends a command; order is kept. */
@@ -145,6 +156,7 @@ export class ReactorHandle {
 
   /** Ends the thread; nothing is open on it any more. */
   async stop(): Promise<void> {
+    pulse.remove(this);
     this.send({ kind: "stop" });
     await this.stopped;
     close(this.wakeFd);

@@ -75,6 +75,8 @@ const NODE: KeysOf<NodeConfig> = {
   memoryLimitBytes: size("memory_limit"),
   reconcileIntervalMs: plain("reconcile_interval_ms"),
   watchConfig: plain("watch_config"),
+  logLevel: plain("log_level"),
+  logFormat: plain("log_format"),
 };
 
 const CONTROL: KeysOf<ControlConfig> = {

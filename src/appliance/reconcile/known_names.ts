@@ -26,11 +26,11 @@ export class KnownNames {
       const isGood = version === VERSION && Array.isArray(names) &&
         names.every((name) => typeof name === "string");
       if (isGood) return names;
-      log.warn("list of block devices is not understood", { path: this.path });
+      log.warn("list of block devices is not understood", { file: this.path });
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return [];
       const reason = error instanceof Error ? error.message : String(error);
-      log.warn("list of block devices cannot be read", { path: this.path, reason });
+      log.warn("list of block devices cannot be read", { file: this.path, reason });
     }
     return [];
   }
@@ -56,7 +56,7 @@ export class KnownNames {
       Deno.renameSync(fresh, this.path);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      log.warn("list of block devices cannot be written", { path: this.path, reason });
+      log.warn("list of block devices cannot be written", { file: this.path, reason });
     }
   }
 }

@@ -4,9 +4,10 @@ import type { DeviceInfo } from "../../ublk/device_info.ts";
 import { blockPath, linkPath } from "../../ublk/device_node.ts";
 import { deleteLeftover, isServed, leftoverUsers, taggedDevices } from "../../ublk/leftovers.ts";
 import { leftoverDevices } from "../../ublk/own_devices.ts";
+import { udevRecords } from "../../ublk/udev_record.ts";
 import { ApplianceError } from "../appliance_api.ts";
 import type { ClientSide } from "../client/client_side.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, LiveNodeConfig } from "../config/config.ts";
 import { log } from "../log.ts";
 import type { Runtime } from "../runtime.ts";
 import type { ServerSide } from "../server/server_side.ts";
@@ -29,7 +30,7 @@ export interface NodeParts {
   readonly client: ClientSide;
   readonly server: ServerSide | undefined;
   /** Takes over settings of the node itself. */
-  onNodeChanged(reconcileIntervalMs: number, watchConfig: boolean): void;
+  onNodeChanged(settings: LiveNodeConfig): void;
 }
 
 /** Errors by which the request is wrong, whenever it is made. */
@@ -162,14 +163,13 @@ export class NodeWorld implements World {
       case "deleteLeftover":
         return this.deleteLeftover(work.id);
       case "changeNode":
-        return this.changeNode(work.reconcileIntervalMs, work.watchConfig);
+        return this.changeNode(work.settings);
     }
   }
 
-  private changeNode(reconcileIntervalMs: number, watchConfig: boolean): void {
-    const node = { ...this.running.node, reconcileIntervalMs, watchConfig };
-    this.running = { ...this.running, node };
-    this.parts.onNodeChanged(reconcileIntervalMs, watchConfig);
+  private changeNode(settings: LiveNodeConfig): void {
+    this.running = { ...this.running, node: { ...this.running.node, ...settings } };
+    this.parts.onNodeChanged(settings);
   }
 
   /** Somebody may have come since the plan was made. */
@@ -196,10 +196,12 @@ export class NodeWorld implements World {
   private async deleteLeftover(id: number): Promise<void> {
     const leftover = this.leftovers().find((one) => one.id === id);
     if (leftover === undefined) return;
-    const { devDir } = this.running.node;
+    const { devDir, runtimeDir } = this.running.node;
     const tag = this.known.tags.get(leftover.name)!;
-    const link = linkPath(devDir, leftover.name);
-    const users = await deleteLeftover(this.parts.runtime.ublk, id, tag, link);
+    const users = await deleteLeftover(this.parts.runtime.ublk, id, tag, {
+      link: linkPath(devDir, leftover.name),
+      udevRecords: udevRecords(runtimeDir),
+    });
     await this.look();
     if (users.length > 0) throw busy(leftover.device, users);
     log.info("leftover deleted", { name: leftover.name, device: leftover.device });

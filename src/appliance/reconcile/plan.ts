@@ -13,7 +13,12 @@ import * as sessions from "./session_steps.ts";
 import { type Step, step } from "./step.ts";
 
 /** Keys of `[node]` that a running process takes over. */
-const LIVE_NODE_KEYS: ReadonlySet<string> = new Set(["reconcile_interval_ms", "watch_config"]);
+const LIVE_NODE_KEYS: ReadonlySet<string> = new Set([
+  "reconcile_interval_ms",
+  "watch_config",
+  "log_level",
+  "log_format",
+]);
 
 const NEXT_START = "the next start";
 
@@ -47,7 +52,7 @@ function nodeSteps({ config }: Desired, { running }: Actual): Step[] {
     ...changes.filter(({ key }) => !LIVE_NODE_KEYS.has(key)),
     ...controlChanges(running.control, config.control),
   ];
-  const { reconcileIntervalMs, watchConfig } = config.node;
+  const { reconcileIntervalMs, watchConfig, logLevel, logFormat } = config.node;
   const steps: Step[] = [];
   if (live.length > 0) {
     steps.push(step({
@@ -56,7 +61,10 @@ function nodeSteps({ config }: Desired, { running }: Actual): Step[] {
       name: running.node.name,
       reason: "the file says so",
       changes: live,
-      work: { kind: "changeNode", reconcileIntervalMs, watchConfig },
+      work: {
+        kind: "changeNode",
+        settings: { reconcileIntervalMs, watchConfig, logLevel, logFormat },
+      },
     }));
   }
   if (late.length > 0) steps.push(restart("node", running.node.name, late));

@@ -4,9 +4,10 @@
  */
 import { systemClock } from "../../rtrs/clock.ts";
 import type { ApplyRequest, ApplyResult, Plan } from "../appliance_api.ts";
-import type { Config, MappingConfig, SessionConfig } from "../config/config.ts";
+import type { Config, LiveNodeConfig, MappingConfig, SessionConfig } from "../config/config.ts";
 import { ConfigError } from "../config/problems.ts";
 import { log } from "../log.ts";
+import type { LogFields } from "../log_entry.ts";
 import type { ConfigStatus } from "../status.ts";
 import type { Users } from "./actual.ts";
 import { ByHand } from "./by_hand.ts";
@@ -15,6 +16,7 @@ import { ConfigWatch } from "./config_watch.ts";
 import { type Desired, type ManualMapping, wantedMappings } from "./desired.ts";
 import { type NodeParts, NodeWorld } from "./node_world.ts";
 import { makePlan, publicStep } from "./plan.ts";
+import { RELOAD_EVENTS } from "./reload_events.ts";
 import { nameOf, Reconciler } from "./reconciler.ts";
 import type { Step } from "./step.ts";
 import type { WorkFailure } from "./world.ts";
@@ -43,16 +45,15 @@ export class Reconciliation {
   constructor(private readonly parts: Omit<NodeParts, "onNodeChanged">, config: Config) {
     this.source = new ConfigSource(config);
     this.world = new NodeWorld(
-      { ...parts, onNodeChanged: (intervalMs, isWatched) => this.takeOver(intervalMs, isWatched) },
+      { ...parts, onNodeChanged: (settings) => this.nodeChanged(settings) },
       config,
     );
-    const { reconcileIntervalMs, watchConfig } = config.node;
     this.reconciler = new Reconciler(
       {
         world: this.world,
         clock: systemClock,
         random: Math.random,
-        intervalMs: reconcileIntervalMs,
+        intervalMs: config.node.reconcileIntervalMs,
       },
       this.byHand.desired(config),
       {
@@ -62,7 +63,7 @@ export class Reconciliation {
         onRound: () => this.serveWaiters(),
       },
     );
-    this.takeOver(reconcileIntervalMs, watchConfig);
+    this.takeOver(config.node);
     const untried = new Set(config.mappings);
     this.firstTryDone = this.until(() => {
       for (const mapping of untried) if (this.hasTried(mapping)) untried.delete(mapping);
@@ -71,13 +72,18 @@ export class Reconciliation {
     this.look();
   }
 
-  private takeOver(intervalMs: number, isWatched: boolean): void {
-    this.reconciler.intervalMs = intervalMs;
+  private nodeChanged(settings: LiveNodeConfig): void {
+    log.configure({ level: settings.logLevel, format: settings.logFormat });
+    this.takeOver(settings);
+  }
+
+  private takeOver({ reconcileIntervalMs, watchConfig }: LiveNodeConfig): void {
+    this.reconciler.intervalMs = reconcileIntervalMs;
     clearInterval(this.lookTimer);
-    this.lookTimer = setInterval(() => this.look(), intervalMs);
+    this.lookTimer = setInterval(() => this.look(), reconcileIntervalMs);
     const { file } = this.config;
-    if (isWatched && file !== null) this.watch ??= new ConfigWatch(file, () => this.reload());
-    if (isWatched) return;
+    if (watchConfig && file !== null) this.watch ??= new ConfigWatch(file, () => this.reload());
+    if (watchConfig) return;
     this.watch?.[Symbol.dispose]();
     this.watch = undefined;
   }
@@ -143,14 +149,15 @@ export class Reconciliation {
   }
 
   private reloadSource(): Config {
+    log.info(RELOAD_EVENTS.begun, { file: this.config.file });
     try {
       const config = this.source.reload();
-      log.info("config taken over", { file: config.file, mappings: config.mappings.length });
+      log.info(RELOAD_EVENTS.done, { file: config.file, mappings: config.mappings.length });
       return config;
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       for (const reason of error.message.split("\n")) log.error("config is wrong", { reason });
-      log.warn("the config before it goes on", { file: this.config.file });
+      log.warn(RELOAD_EVENTS.refused, { file: this.config.file });
       throw error;
     }
   }
@@ -251,18 +258,27 @@ const changesOf = ({ changes }: Step): string | undefined =>
     ? undefined
     : changes.map(({ key, from, to }) => `${key} ${from} -> ${to}`).join(", ");
 
+/** The step and what it is about, under the key that other events have for it. */
+function subjectOf({ action, kind, name }: Step): LogFields {
+  const step = `${action} ${kind}`;
+  return kind === "session" ? { step, sessname: name } : { step, name };
+}
+
 function logDone(step: Step): void {
   // A try is told of by what comes of it.
   if (step.work?.kind === "reopen") return;
-  const { action, reason } = step;
-  log.info("reconciled", { step: `${action} ${nameOf(step)}`, reason, changes: changesOf(step) });
+  log.info("reconciled", {
+    ...subjectOf(step),
+    reason: step.reason,
+    changes: changesOf(step),
+  });
 }
 
 function logFailed(step: Step, { reason, isTerminal }: WorkFailure): void {
   const next = isTerminal ? "when something changes, or is told to: apply" : "soon";
-  log.warn("step failed", { step: `${step.action} ${nameOf(step)}`, reason, next_try: next });
+  log.warn("step failed", { ...subjectOf(step), reason, next_try: next });
 }
 
 function logWaiting(step: Step): void {
-  log.info("step waits", { step: `${step.action} ${nameOf(step)}`, waits_for: step.waitsFor });
+  log.info("step waits", { ...subjectOf(step), waits_for: step.waitsFor });
 }

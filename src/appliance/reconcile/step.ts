@@ -1,5 +1,10 @@
 /** One step of a plan, with what is needed to do it. */
-import type { ExportConfig, MappingConfig, SessionConfig } from "../config/config.ts";
+import type {
+  ExportConfig,
+  LiveNodeConfig,
+  MappingConfig,
+  SessionConfig,
+} from "../config/config.ts";
 import type { PlanAction, PlanChange, PlanKind } from "../status.ts";
 import type { ActualFailure } from "./actual.ts";
 import type { Origin } from "./desired.ts";
@@ -18,11 +23,7 @@ export type Work =
   | { readonly kind: "unmap"; readonly name: string; readonly force: boolean }
   | { readonly kind: "setExport"; readonly edit: ExportEdit }
   | { readonly kind: "deleteLeftover"; readonly id: number }
-  | {
-    readonly kind: "changeNode";
-    readonly reconcileIntervalMs: number;
-    readonly watchConfig: boolean;
-  };
+  | { readonly kind: "changeNode"; readonly settings: LiveNodeConfig };
 
 /** Mappings that go with their session. */
 export type Removals = readonly { readonly name: string; readonly force: boolean }[];

@@ -1,6 +1,7 @@
 /** Verbs about the program itself and about measuring. */
 import type { BenchRequest } from "../../appliance/appliance_api.ts";
-import { LOG_LEVELS } from "../../appliance/log.ts";
+import { LOG_LEVELS } from "../../appliance/log_entry.ts";
+import { LOG_FORMATS } from "../../appliance/log_format.ts";
 import { CONNECT_OPTIONS, DESTROY_OPTION, MAPPING_NAME, OUTPUT_OPTION } from "./options.ts";
 import type { VerbSpec } from "./spec.ts";
 
@@ -29,7 +30,14 @@ export const RUN_VERB: VerbSpec = {
       name: "log-level",
       value: "LEVEL",
       completes: LOG_LEVELS,
-      doc: "error, warn, info (default) or debug",
+      doc: "error, warn, info or debug (default: node.log_level of the config, which is info)",
+    },
+    {
+      name: "log-format",
+      value: "FORMAT",
+      completes: LOG_FORMATS,
+      doc: "auto, text, journald or json (default: node.log_format of the config, which is auto: " +
+        "journald where the journal of systemd reads standard error, else text)",
     },
   ],
   examples: ["--config /etc/rnbd-appliance/rnbd.toml"],

@@ -1,4 +1,9 @@
 /** What sysfs tells of a block device (Documentation/ABI/stable/sysfs-block). */
+import { join } from "node:path/posix";
+import { isSystemFile, readSystemLink, readSystemText } from "../../ffi/system_files.ts";
+
+/** Links to every block device, by `major:minor`. */
+const DEVICES = "/sys/dev/block";
 
 /** Limits of a device's request queue. */
 export interface BlockFeatures {
@@ -13,21 +18,12 @@ export interface BlockFeatures {
   readonly writeZeroesBytesMax: number;
 }
 
-async function readAttribute(path: string): Promise<string> {
+function readAttribute(path: string): string {
   try {
-    return (await Deno.readTextFile(path)).trim();
+    return readSystemText(path).trim();
   } catch {
     // An attribute that this kernel or device does not have means that the feature is not there.
     return "";
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch {
-    return false;
   }
 }
 
@@ -35,20 +31,20 @@ async function exists(path: string): Promise<boolean> {
  * Reads the features of a block device; undefined when sysfs does not know it.
  * @param device `major:minor`; of a partition, the queue is its disk's
  */
-export async function readBlockFeatures(device: string): Promise<BlockFeatures | undefined> {
-  const link = `/sys/dev/block/${device}`;
-  if (!await exists(link)) return undefined;
-  const node = await Deno.realPath(link);
-  const disk = await exists(`${node}/queue`) ? node : node.slice(0, node.lastIndexOf("/"));
+export function readBlockFeatures(device: string): BlockFeatures | undefined {
+  const link = `${DEVICES}/${device}`;
+  if (!isSystemFile(link)) return undefined;
+  const node = join(DEVICES, readSystemLink(link));
+  const disk = isSystemFile(`${node}/queue`) ? node : node.slice(0, node.lastIndexOf("/"));
   const text = (name: string) => readAttribute(`${disk}/queue/${name}`);
-  const number = async (path: string) => Number(await readAttribute(path)) || 0;
+  const number = (path: string) => Number(readAttribute(path)) || 0;
   return {
-    rotational: await text("rotational") === "1",
-    writeCache: await text("write_cache") === "write back",
-    readOnly: await readAttribute(`${node}/ro`) === "1",
-    discardBytesMax: await number(`${disk}/queue/discard_max_bytes`),
-    discardGranularityBytes: await number(`${disk}/queue/discard_granularity`),
-    discardAlignmentBytes: await number(`${node}/discard_alignment`),
-    writeZeroesBytesMax: await number(`${disk}/queue/write_zeroes_max_bytes`),
+    rotational: text("rotational") === "1",
+    writeCache: text("write_cache") === "write back",
+    readOnly: readAttribute(`${node}/ro`) === "1",
+    discardBytesMax: number(`${disk}/queue/discard_max_bytes`),
+    discardGranularityBytes: number(`${disk}/queue/discard_granularity`),
+    discardAlignmentBytes: number(`${node}/discard_alignment`),
+    writeZeroesBytesMax: number(`${disk}/queue/write_zeroes_max_bytes`),
   };
 }

@@ -46,7 +46,7 @@ async function openChecked(
   const writes = request.accessMode !== "ro";
   if (writes && before.kind === "block device") {
     // The open would give EACCES here, which reads as a wrong owner.
-    const features = await readBlockFeatures(before.deviceOfNode);
+    const features = readBlockFeatures(before.deviceOfNode);
     if (features?.readOnly) throw new SystemError(ERRNO.EROFS, "open for writing", path);
   }
   const direct = request.ioMode === "blockio" ? O.DIRECT : 0;
@@ -89,7 +89,7 @@ async function describeFile(
 ): Promise<PathTicket> {
   const { path, ioMode } = request;
   const readOnly = request.accessMode === "ro";
-  const features = await readBlockFeatures(status.device);
+  const features = readBlockFeatures(status.device);
   const geometry = fileGeometry({
     sizeBytes: status.sizeBytes,
     logicalBlockBytes: ioMode === "blockio"
@@ -115,7 +115,7 @@ async function describeDevice(
   const sizes = readBlockDeviceSizes(fd, path);
   const readOnly = request.accessMode === "ro";
   if (sizes.readOnly && !readOnly) throw new SystemError(ERRNO.EROFS, "open for writing", path);
-  const features = await readBlockFeatures(status.deviceOfNode);
+  const features = readBlockFeatures(status.deviceOfNode);
   const discardsByCommand = !readOnly && await operations.canDiscardByCommand(fd);
   const geometry = deviceGeometry(sizes, features, { discardsByCommand, ioMode, readOnly });
   return {

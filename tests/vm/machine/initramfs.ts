@@ -48,10 +48,28 @@ exec /bin/busybox switch_root /newroot /bin/sh -c '
   while :; do sleep 1; done'
 `;
 
-/** Writes the compressed initramfs to `file`. */
-export async function makeInitramfs(
+/** What an initramfs has besides busybox. */
+export interface InitramfsContent {
+  /** Names of modules; those that they need come with them. */
+  readonly modules: readonly string[];
+  /** Text of `/init`; `/modules.list` names the files in `/modules` in the order they load in. */
+  readonly init: string;
+}
+
+/** Writes the compressed initramfs of a guest that runs on this machine's files to `file`. */
+export const makeInitramfs = (
   root: string,
   kernelRelease: string,
+  file: string,
+  scratch: string,
+): Promise<void> =>
+  packInitramfs(root, kernelRelease, { modules: BOOT_MODULES, init: INIT }, file, scratch);
+
+/** Writes a compressed initramfs with the modules of the kernel in `root` to `file`. */
+export async function packInitramfs(
+  root: string,
+  kernelRelease: string,
+  content: InitramfsContent,
   file: string,
   scratch: string,
 ): Promise<void> {
@@ -61,7 +79,7 @@ export async function makeInitramfs(
   await Deno.copyFile("/bin/busybox", `${scratch}/bin/busybox`);
   await Deno.symlink("busybox", `${scratch}/bin/sh`);
   const paths = new Set<string>();
-  for (const name of BOOT_MODULES) {
+  for (const name of content.modules) {
     for (const path of await modulesFor(root, kernelRelease, name)) paths.add(path);
   }
   const names: string[] = [];
@@ -72,7 +90,7 @@ export async function makeInitramfs(
     names.push(name);
   }
   await Deno.writeTextFile(`${scratch}/modules.list`, names.join("\n") + "\n");
-  await Deno.writeTextFile(`${scratch}/init`, INIT, { mode: 0o755 });
+  await Deno.writeTextFile(`${scratch}/init`, content.init, { mode: 0o755 });
   const archive = `find . | cpio -o -H newc --quiet -R 0:0 | gzip -1 > "$1"`;
   await run("sh", ["-c", archive, "sh", file], { cwd: scratch });
 }
