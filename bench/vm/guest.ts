@@ -68,7 +68,10 @@ async function load(contender: Contender, job: Load, runtimeMs: number): Promise
 /** Servers run for months, a measurement half a second: their code is to be compiled by then. */
 async function warmUp(contender: Contender, runtimeMs: number): Promise<void> {
   if (contender.client === undefined && contender.server === undefined) return;
-  await load(contender, { rw: "randrw", blockBytes: 4096, iodepth: 32 }, runtimeMs);
+  // What is warm at one depth is not at another.
+  for (const iodepth of [32, 1]) {
+    await load(contender, { rw: "randrw", blockBytes: 4096, iodepth }, runtimeMs);
+  }
 }
 
 type Figures = Omit<RunRecord, "kind" | "contender" | "job" | "round">;

@@ -35,6 +35,12 @@ export const SETUP = {
   DEFER_TASKRUN: 1 << 13,
 } as const;
 
+/** IORING_POLL_ADD_MULTI, in the length field of a POLL_ADD: it stays until it is cancelled. */
+export const POLL_ADD_MULTI = 1;
+
+/** IORING_CQE_F_*: with MORE the operation goes on. */
+export const CQE_FLAG = { MORE: 1 << 1 } as const;
+
 /** IOSQE_*, in the flags byte of an SQE. */
 export const SQE_FLAG = { IO_LINK: 1 << 2, ASYNC: 1 << 4 } as const;
 

@@ -14,8 +14,9 @@ export interface CompletionHandler {
    * @param tag the number given to {@link Ring.prepare}: which kind of operation ended
    * @param argument the other number given there: which one of them
    * @param result the operation's result, or -errno
+   * @param flags CQE_FLAG bits
    */
-  onCompletion(tag: number, argument: number, result: number): void;
+  onCompletion(tag: number, argument: number, result: number, flags: number): void;
 }
 
 /** Offsets (32-bit words) in io_uring_params: 40 bytes of heads, then sq_off and cq_off. */
@@ -55,6 +56,8 @@ export class Ring {
   private readonly uring: Uring;
   private readonly words: Uint32Array<ArrayBuffer>;
   private readonly mappings: Mapping[];
+  /** DEFER_TASKRUN: all completions are written by this thread, in {@link enter}. */
+  private readonly isOwnWriter: boolean;
   private readonly sqHeadAt: number;
   private readonly sqTailAt: number;
   private readonly sqFlagsAt: number;
@@ -78,6 +81,7 @@ export class Ring {
    */
   constructor(entries: number, flags: number) {
     this.uring = openUring();
+    this.isOwnWriter = (flags & SETUP.DEFER_TASKRUN) !== 0;
     const parameters = new Uint32Array(PARAMS.WORDS);
     parameters[PARAMS.FLAGS] = flags | SETUP.CQSIZE | SETUP.SUBMIT_ALL;
     parameters[PARAMS.CQ_ENTRIES] = entries * 4;
@@ -194,7 +198,8 @@ export class Ring {
     if (submit > 0) {
       this.sqTail = (this.sqTail + submit) >>> 0;
       this.pending = 0;
-      Atomics.store(this.words, this.sqTailAt, this.sqTail);
+      // Read by this thread, in the enter that follows.
+      this.words[this.sqTailAt] = this.sqTail;
     }
     return submit;
   }
@@ -238,7 +243,8 @@ export class Ring {
   /** Delivers every completion that is there; returns how many. */
   dispatch(): number {
     const cqes = this.cqes;
-    const tail = Atomics.load(this.words, this.cqTailAt);
+    const { words } = this;
+    const tail = this.isOwnWriter ? words[this.cqTailAt]! : Atomics.load(words, this.cqTailAt);
     let count = 0;
     // A handler may throw or dispatch again, so the place is kept in the object.
     while (((tail - this.cqHead) | 0) > 0) {
@@ -246,11 +252,13 @@ export class Ring {
       const low = cqes[at]!;
       const argument = cqes[at + 1]!;
       const result = cqes[at + 2]!;
+      const flags = cqes[at + 3]!;
       this.cqHead = (this.cqHead + 1) >>> 0;
       count++;
-      this.handlers[low & 0xffff]!.onCompletion((low >>> 16) & 0xffff, argument, result);
+      this.handlers[low & 0xffff]!.onCompletion((low >>> 16) & 0xffff, argument, result, flags);
     }
-    Atomics.store(this.words, this.cqHeadAt, this.cqHead);
+    if (this.isOwnWriter) words[this.cqHeadAt] = this.cqHead;
+    else Atomics.store(words, this.cqHeadAt, this.cqHead);
     return count;
   }
 

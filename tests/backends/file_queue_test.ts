@@ -116,7 +116,7 @@ class ScriptedExecutor implements Executor {
   }
 
   complete(submission: Submission, result: number): void {
-    this.handler!.onCompletion(submission.tag, submission.slot, result);
+    this.handler!.onCompletion(submission.tag, submission.slot, result, 0);
   }
 }
 

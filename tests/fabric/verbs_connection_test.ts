@@ -37,7 +37,7 @@ class Side implements FabricConnectionHandler {
     postsMax: number,
   ) {
     this.thread = new FakeThread(device.arena);
-    this.thread.readable = () => pair.events > 0;
+    this.thread.channel = pair;
     const ends = { localAddress: "ip:a", remoteAddress: "ip:b", hcaName: "fake0", hcaPort: 1 };
     const ticket: ConnectionTicket = { carrier: "verbs", ...ends, details };
     const limits = { postsMax, receiveBytesMax: 64 };

@@ -79,6 +79,7 @@ export class FakeQueuePair implements ConnectionOperations {
   private free: number;
   private armed = false;
   events = 0;
+  eventsEver = 0;
   takenEvents = 0;
   acknowledged = 0;
   onEvent: () => void = () => {};
@@ -262,6 +263,7 @@ export class FakeQueuePair implements ConnectionOperations {
     if (!this.armed) return;
     this.armed = false;
     this.events++;
+    this.eventsEver++;
     this.onEvent();
   }
 

@@ -4,6 +4,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 import { CASES, casesFor, COMBINATIONS, findCase } from "./cases/table.ts";
 import { combinationName } from "./guest/peers.ts";
 import { findAlarms, findOverload } from "./guest/kernel_log.ts";
+import { isClean } from "./guest/heap_stretch.ts";
 import { findGrowth, type Resources } from "./guest/resources.ts";
 import { PROVISION_VERSION, readReadyMark, withCacheLock } from "./machine/cache.ts";
 
@@ -54,6 +55,34 @@ Deno.test("resources: one QP, one descriptor, or much memory more is growth", ()
   const descriptors = { ...RESOURCES, processes: [{ ...process!, fds: 31 }] };
   assert.equal(findGrowth(RESOURCES, descriptors).length, 1);
   assert.equal(findGrowth(RESOURCES, { ...RESOURCES, kernelBytes: 60 << 20 }).length, 1);
+});
+
+Deno.test("heap: one object an I/O is noticed, and so is a heap that nobody looked at", () => {
+  const ios = 4096;
+  assert.ok(isClean({ ios, grownBytes: 976 }));
+  assert.ok(!isClean({ ios, grownBytes: 16 * ios }), "one number each");
+  assert.ok(!isClean({ ios, grownBytes: 0 }), "not looked at");
+  assert.ok(!isClean({ ios, grownBytes: -(2 ** 20) }), "a collection in between");
+});
+
+Deno.test("heap: an object planted in each of some thousand turns is noticed", () => {
+  const ios = 4096;
+  const numbers = new Int32Array(1);
+  const kept = { object: {} };
+  const measure = (turn: (i: number) => void) => {
+    const before = Deno.memoryUsage().heapUsed;
+    for (let i = 0; i < ios; i++) turn(i);
+    return { ios, grownBytes: Deno.memoryUsage().heapUsed - before };
+  };
+  const leavesNothing = () =>
+    measure((i) => {
+      numbers[0]! += i;
+    });
+  const leavesAnObject = () => measure((i) => kept.object = { i });
+  // The first turns leave what V8 notes of them.
+  const stretches = Array.from({ length: 10 }, leavesNothing);
+  assert.ok(stretches.some(isClean), JSON.stringify(stretches));
+  assert.ok(!Array.from({ length: 10 }, leavesAnObject).some(isClean));
 });
 
 Deno.test("cases: names are unique, and every combination has some", () => {

@@ -8,7 +8,7 @@
 import { type NativePointer, pointerAt } from "../../ffi/pointer.ts";
 import { IBV_WC } from "../../ffi/verbs_layout.ts";
 import type { Arena } from "../../ring/arena.ts";
-import { OP, SQE } from "../../ring/opcodes.ts";
+import { CQE_FLAG, OP, POLL_ADD_MULTI, SQE } from "../../ring/opcodes.ts";
 import type { CompletionHandler, Ring } from "../../ring/ring.ts";
 import { VERBS_COUNTER } from "./counters.ts";
 import { POLL_BATCH_MAX } from "./limits.ts";
@@ -93,15 +93,16 @@ export class CompletionSource implements CompletionHandler {
   wait(): void {
     if (this.isWaiting) return;
     this.isWaiting = true;
-    const sqe = this.ring.prepare(OP.POLL_ADD, this.channelFd, 0, 0, 0, this.handlerId, 0, 0);
+    const id = this.handlerId;
+    const sqe = this.ring.prepare(OP.POLL_ADD, this.channelFd, 0, 0, POLL_ADD_MULTI, id, 0, 0);
     this.ring.sqe[sqe + SQE.OP_FLAGS] = POLLIN;
   }
 
   /** The channel is readable, or waiting for it was cancelled. */
-  onCompletion(): void {
-    this.isWaiting = false;
+  onCompletion(_tag: number, _argument: number, _result: number, flags: number): void {
+    this.isWaiting = (flags & CQE_FLAG.MORE) !== 0;
     if (this.isStopped) {
-      this.leave();
+      if (!this.isWaiting) this.leave();
       return;
     }
     // No completion is looked at now: the event's second pointer may go there.

@@ -179,6 +179,6 @@ export class FakeExecutor implements Executor {
     if (result === -ECANCELED) this.lost = true;
     const handler = this.handlers[operation.handlerId];
     if (handler === null || handler === undefined) throw new Error("Completion for nobody");
-    handler.onCompletion(operation.tag, operation.argument, result);
+    handler.onCompletion(operation.tag, operation.argument, result, 0);
   }
 }

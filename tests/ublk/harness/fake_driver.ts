@@ -120,14 +120,14 @@ export class FakeDriver implements Executor {
     this.descriptors[at + DESCRIPTOR.SECTORS] = request.sectors;
     this.descriptors[at + DESCRIPTOR.START_LOW] = request.startSector % 2 ** 32;
     this.descriptors[at + DESCRIPTOR.START_HIGH] = Math.floor(request.startSector / 2 ** 32);
-    this.handler!.onCompletion(0, tag, 0);
+    this.handler!.onCompletion(0, tag, 0, 0);
   }
 
   /** STOP_DEV: fetched tags come back at once, others when their request has ended. */
   private abort(): void {
     for (const tag of this.fetched) {
       this.states[tag] = "gone";
-      this.handler!.onCompletion(0, tag, -ENODEV);
+      this.handler!.onCompletion(0, tag, -ENODEV, 0);
     }
   }
 }

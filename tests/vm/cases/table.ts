@@ -5,6 +5,7 @@ import { BATCHING_CASES } from "./batching.ts";
 import { DATA_CASES } from "./data.ts";
 import { DECLARED_CASES } from "./declared.ts";
 import { FAULT_CASES } from "./faults.ts";
+import { GARBAGE_CASES } from "./garbage.ts";
 import { LIFE_CYCLE_CASES } from "./life_cycle.ts";
 import { MAPPING_CASES } from "./mapping.ts";
 import { MULTIPATH_CASES } from "./multipath.ts";
@@ -27,6 +28,7 @@ export const CASES: readonly GuestCase[] = [
   ...DECLARED_CASES,
   ...SERVER_OPTION_CASES,
   ...BATCHING_CASES,
+  ...GARBAGE_CASES,
 ];
 
 /** The case of this name. @throws when there is none */

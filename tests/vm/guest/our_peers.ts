@@ -34,11 +34,22 @@ const listenAddresses = (carrier: Combination["carrier"]): string[] =>
 let folders = 0;
 
 /** Starts the program on a config of its own. */
-async function startProgram(name: string, config: string): Promise<Appliance> {
+async function startProgram(
+  name: string,
+  config: string,
+  v8Flags: string | undefined,
+): Promise<Appliance> {
   const directory = `/run/rnbd-test/${name}-${++folders}`;
   await Deno.mkdir(directory, { recursive: true });
   const node = `[node]\nname = "${name}"\nruntime_dir = "${directory}/run"\n`;
-  return await Appliance.start({ config: node + config, directory, name, patience: PATIENCE });
+  const env = v8Flags === undefined ? {} : { DENO_V8_FLAGS: v8Flags };
+  return await Appliance.start({
+    config: node + config,
+    directory,
+    name,
+    env,
+    patience: PATIENCE,
+  });
 }
 
 async function addCounters(program: Appliance): Promise<Record<string, number>> {
@@ -104,7 +115,8 @@ export class OurServer implements BlockServer {
       // Rules that allow something allow nothing else.
       lines.push("", "[[server.export]]", 'device_path = "*"', 'access_mode = "migration"');
     }
-    return new OurServer(await startProgram("server", lines.join("\n") + "\n"));
+    const config = lines.join("\n") + "\n";
+    return new OurServer(await startProgram("server", config, options.v8Flags));
   }
 
   async sessions(): Promise<readonly string[]> {
@@ -211,7 +223,7 @@ export class OurClient implements BlockClient {
   ): Promise<OurClient> {
     await run("modprobe", ["ublk_drv"]);
     const lines = reactorLines(options).map((line) => `${line}\n`);
-    return new OurClient(await startProgram("client", lines.join("")), carrier);
+    return new OurClient(await startProgram("client", lines.join(""), options.v8Flags), carrier);
   }
 
   paths(sessname: string): SessionPaths {

@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly reactors?: number;
   /** Ours only: how long those poll before they sleep, microseconds. */
   readonly spinUs?: number;
+  /** Ours only: of V8, separated by commas. */
+  readonly v8Flags?: string;
 }
 
 /** How a client differs from the usual one. */
@@ -40,6 +42,8 @@ export interface ClientOptions {
   readonly reactors?: number;
   /** Ours only: how long those poll before they sleep, microseconds. */
   readonly spinUs?: number;
+  /** Ours only: of V8, separated by commas. */
+  readonly v8Flags?: string;
 }
 
 /** What a client is asked to map. */
