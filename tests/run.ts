@@ -14,6 +14,7 @@ import { runMarked } from "./runner/command.ts";
 import { count, countLine, type Outcome } from "./runner/outcome.ts";
 import { findFiles, runTestFiles } from "./runner/test_files.ts";
 import { EXECUTABLE_VARIABLE } from "./support/program.ts";
+import { runSystemdStage } from "./systemd/stage.ts";
 import { runVmStage } from "./vm/stage.ts";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -113,14 +114,17 @@ function runClients(filter: string | undefined): Promise<Outcome[]> {
   });
 }
 
-/** One after the other: they build once for all, measure times, and change one machine root. */
-function runPackage(filter: string | undefined): Promise<Outcome[]> {
-  return runTestFiles(findFiles("tests", "_test.ts").filter(isPackageTest), {
-    ...(filter === undefined ? {} : { filter }),
+/** One after the other: they build once for all, and measure times. Then the package on its own. */
+async function runPackage(filter: string | undefined): Promise<Outcome[]> {
+  const chosen = filter === undefined ? {} : { filter };
+  const ofFiles = await runTestFiles(findFiles("tests", "_test.ts").filter(isPackageTest), {
+    ...chosen,
     parallel: 1,
     timeoutMs: PACKAGE_FILE_TIMEOUT_MS,
     onFile: showFile,
   });
+  const ofSystem = await runSystemdStage({ ...chosen, ...TOLD });
+  return [...ofFiles, ...ofSystem];
 }
 
 /**
@@ -187,11 +191,16 @@ function runStep(step: Step, options: Options): Promise<Outcome[]> {
     case "vm":
       return runVmStage({
         ...(options.filter === undefined ? {} : { filter: options.filter }),
-        onOutcome: (outcome) => showFile(outcome.name, [outcome]),
-        tell: (what) => console.log(`  ${what}`),
+        ...TOLD,
       });
   }
 }
+
+/** How stages that boot machines tell what they do. */
+const TOLD = {
+  onOutcome: (outcome: Outcome) => showFile(outcome.name, [outcome]),
+  tell: (what: string) => console.log(`  ${what}`),
+};
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
