@@ -1,6 +1,7 @@
 /** Writers in the guest, and whether what they were told is synced has arrived. */
+import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { readExt4File } from "./machine/ext4_image.ts";
+import { readExt4File, replayJournal } from "./machine/ext4_image.ts";
 import { SHARED_FOLDER, WRITER_PORTS } from "./machine/root_files.ts";
 import type { SystemGuest } from "./machine/system_guest.ts";
 import { waitFor } from "../support/process.ts";
@@ -108,6 +109,21 @@ export async function checkLoad(told: readonly string[], image: string): Promise
     }
   }
   return { acknowledged, lost };
+}
+
+/**
+ * Looks for it in a copy of `image` whose journal is replayed, as the next mount would do.
+ * @returns how many records there are
+ * @throws when one is lost
+ */
+export async function checkReplayedLoad(load: Load, image: string): Promise<number> {
+  const copy = `${image}-replayed`;
+  await Deno.copyFile(image, copy);
+  await replayJournal(copy);
+  const { acknowledged, lost } = await checkLoad(await toldBy(load), copy);
+  await Deno.remove(copy);
+  assert.deepEqual(lost, []);
+  return acknowledged;
 }
 
 /** One record, as `guest/writer.pl` writes it. */

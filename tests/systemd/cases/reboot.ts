@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { sleep } from "../../support/process.ts";
 import type { SystemCase } from "../case.ts";
 import { alarmsIn, checkLog } from "../guest_log.ts";
-import { checkLoad, type Load, startLoad, toldBy } from "../load.ts";
-import { readExt4, replayJournal } from "../machine/ext4_image.ts";
+import { checkLoad, checkReplayedLoad, type Load, startLoad, toldBy } from "../load.ts";
+import { readExt4 } from "../machine/ext4_image.ts";
 import type { SystemGuest } from "../machine/system_guest.ts";
 import { MOUNT_POINT, type Stand } from "../stand.ts";
 import { SERVICE, showUnit } from "../unit_state.ts";
@@ -68,12 +68,7 @@ async function cutPower(stand: Stand): Promise<void> {
   await sleep(SETTLE_MS);
   const { needsRecovery } = await readExt4(stand.disk("data"));
   assert.ok(needsRecovery, "nothing tells this end from an orderly one");
-  const copy = `${stand.folder}/power-copy`;
-  await Deno.copyFile(stand.disk("data"), copy);
-  await replayJournal(copy);
-  const { acknowledged, lost } = await checkLoad(await toldBy(load), copy);
-  await Deno.remove(copy);
-  assert.deepEqual(lost, []);
+  const acknowledged = await checkReplayedLoad(load, stand.disk("data"));
   stand.note(`power cut: journal to be replayed, all ${acknowledged} synced records are there`);
   await checkMountedAtBoot(await stand.boot());
 }

@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { waitFor } from "../../support/process.ts";
 import type { SystemCase } from "../case.ts";
 import { checkLog } from "../guest_log.ts";
-import { replayJournal } from "../machine/ext4_image.ts";
-import { checkLoad, startLoad, stopLoad, toldBy, writersRun } from "../load.ts";
+import { checkReplayedLoad, startLoad, stopLoad, writersRun } from "../load.ts";
 import { MOUNT_POINT, type Stand } from "../stand.ts";
 import { mainPid, SERVICE, showUnit } from "../unit_state.ts";
 
@@ -34,12 +33,7 @@ async function stopProcess(stand: Stand): Promise<void> {
   assert.ok(await writersRun(guest), "a writer ended");
   await stopLoad(guest);
   await guest.sh(`sync -f ${MOUNT_POINT}`);
-  const copy = `${stand.folder}/watchdog-copy`;
-  await Deno.copyFile(stand.disk("data"), copy);
-  await replayJournal(copy);
-  const { acknowledged, lost } = await checkLoad(await toldBy(load), copy);
-  await Deno.remove(copy);
-  assert.deepEqual(lost, []);
+  const acknowledged = await checkReplayedLoad(load, stand.disk("data"));
   stand.note(`all ${acknowledged} synced records are there`);
   await checkLog(guest, 0);
 }

@@ -2,7 +2,7 @@
 import { requireCommand, requireRoot, SkipTest } from "../../support/skip.ts";
 import { run, tryRun } from "../../support/process.ts";
 import { withCacheLock } from "../../vm/machine/cache.ts";
-import { packInitramfs } from "../../vm/machine/initramfs.ts";
+import { INIT_BEGIN, packInitramfs } from "../../vm/machine/initramfs.ts";
 import type { Machine } from "../../vm/machine/provision.ts";
 import { ENABLED_UNITS, MASKED_UNITS, PACKAGES_FOLDER, ROOT_FILES } from "./root_files.ts";
 
@@ -31,12 +31,7 @@ const INSTALLABLE = ["liburing2", "libibverbs1", "librdmacm1", "ibverbs-provider
 /** Modules without which the disk cannot be reached. */
 const BOOT_MODULES = ["virtio_pci", "virtio_blk", "ext4"];
 
-const INIT = `#!/bin/sh
-b() { /bin/busybox "$@"; }
-b mount -t proc proc /proc
-b mount -t sysfs sys /sys
-b mount -t devtmpfs dev /dev
-for module in $(b cat /modules.list); do b insmod "/modules/$module"; done
+const INIT = `${INIT_BEGIN}
 b mount -t ext4 /dev/vda /newroot
 for name in proc sys dev; do b mount --move "/$name" "/newroot/$name"; done
 exec /bin/busybox switch_root /newroot /sbin/init

@@ -14,16 +14,19 @@ export const GUEST_UP = "GUEST UP";
 /** Kernel parameter that names the folder with the guest's `start.sh`. */
 export const JOB_PARAMETER = "rnbd.job";
 
-/**
- * First program of the guest. The host's root is mounted read-only with memory over it, so that
- * every path is the same in both and nothing of the guest stays behind.
- */
-const INIT = `#!/bin/sh
+/** How every guest begins: the kernel's file systems, and the modules it boots with. */
+export const INIT_BEGIN = `#!/bin/sh
 b() { /bin/busybox "$@"; }
 b mount -t proc proc /proc
 b mount -t sysfs sys /sys
 b mount -t devtmpfs dev /dev
-for module in $(b cat /modules.list); do b insmod "/modules/$module"; done
+for module in $(b cat /modules.list); do b insmod "/modules/$module"; done`;
+
+/**
+ * First program of the guest. The host's root is mounted read-only with memory over it, so that
+ * every path is the same in both and nothing of the guest stays behind.
+ */
+const INIT = `${INIT_BEGIN}
 b mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro ${ROOT_TAG} /lower
 b mount -t tmpfs tmpfs /memory
 b mkdir -p /memory/upper /memory/work
