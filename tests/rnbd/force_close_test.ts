@@ -20,12 +20,18 @@ function forceClose(rig: RnbdServerRig, client: AdminClient, id: number): () => 
 
 const answerAll = (rig: RnbdServerRig) => rig.rtrs.reactors.forEach((reactor) => reactor.answer());
 
-Deno.test("a device that is taken away: the reactors finish it, then the disk is closed", () => {
+/** A client that has "disk" open, at a server whose reactors answer only when they are told to. */
+function rigWithDisk(): { readonly rig: RnbdServerRig; readonly client: AdminClient } {
   const rig = new RnbdServerRig(false);
   const client = rig.client();
   client.sendOpen("disk");
   answerAll(rig);
   client.openAnswer();
+  return { rig, client };
+}
+
+Deno.test("a device that is taken away: the reactors finish it, then the disk is closed", () => {
+  const { rig, client } = rigWithDisk();
   const isDone = forceClose(rig, client, 0);
   rig.rtrs.reactors[0]!.answer();
   assert.deepEqual([isDone(), rig.closedTickets.length], [false, 0], "a request still runs");
@@ -51,11 +57,7 @@ Deno.test("the id of a device that was taken away names nothing else until the c
 });
 
 Deno.test("a CLOSE that comes while the device is taken away waits for that, and frees the id", () => {
-  const rig = new RnbdServerRig(false);
-  const client = rig.client();
-  client.sendOpen("disk");
-  answerAll(rig);
-  client.openAnswer();
+  const { rig, client } = rigWithDisk();
   const isDone = forceClose(rig, client, 0);
   client.sendClose(0);
   assert.equal(client.service.posts.length, 0);
@@ -67,11 +69,7 @@ Deno.test("a CLOSE that comes while the device is taken away waits for that, and
 });
 
 Deno.test("a device that its client is closing already is taken away with that", () => {
-  const rig = new RnbdServerRig(false);
-  const client = rig.client();
-  client.sendOpen("disk");
-  answerAll(rig);
-  client.openAnswer();
+  const { rig, client } = rigWithDisk();
   client.sendClose(0);
   const isDone = forceClose(rig, client, 0);
   answerAll(rig);
@@ -91,11 +89,7 @@ Deno.test("to take away twice, or what is gone, does nothing more", () => {
 });
 
 Deno.test("an OPEN that waits for the end of a device that is taken away gets a new id", () => {
-  const rig = new RnbdServerRig(false);
-  const client = rig.client();
-  client.sendOpen("disk");
-  answerAll(rig);
-  client.openAnswer();
+  const { rig, client } = rigWithDisk();
   forceClose(rig, client, 0);
   client.sendOpen("disk");
   answerAll(rig);
@@ -133,11 +127,7 @@ Deno.test("a session that ends takes its reserved ids along", () => {
 });
 
 Deno.test("a session that ends while its device is taken away: closed once, everything is freed", () => {
-  const rig = new RnbdServerRig(false);
-  const client = rig.client();
-  client.sendOpen("disk");
-  answerAll(rig);
-  client.openAnswer();
+  const { rig, client } = rigWithDisk();
   const isDone = forceClose(rig, client, 0);
   client.service.break();
   rig.rtrs.adopter.settle();

@@ -2,6 +2,7 @@
 import type { Outcome } from "../runner/outcome.ts";
 import { builtPackage } from "../package/support/built_package.ts";
 import { SkipTest } from "../support/skip.ts";
+import { addSystemPrograms } from "../support/system_programs.ts";
 import { provisionMachine } from "../vm/machine/provision.ts";
 import { withSlot } from "../vm/machine/slots.ts";
 import type { SystemCase } from "./case.ts";
@@ -77,8 +78,7 @@ async function runCases(
 
 /** Runs the stage. */
 export async function runSystemdStage(options: SystemdStageOptions): Promise<Outcome[]> {
-  // Ordinary users do not have these in their path, and some of the programs are there.
-  Deno.env.set("PATH", `${Deno.env.get("PATH") ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`);
+  addSystemPrograms();
   const cases = chosenCases(options.filter);
   if (cases.length === 0) return [];
   try {

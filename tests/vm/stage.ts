@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import type { Outcome } from "../runner/outcome.ts";
 import { SkipTest } from "../support/skip.ts";
+import { addSystemPrograms } from "../support/system_programs.ts";
 import { casesFor, COMBINATIONS } from "./cases/table.ts";
 import { combinationName } from "./guest/peers.ts";
 import type { BeginRecord, EndRecord, GuestJob, GuestRecord } from "./guest/records.ts";
@@ -203,8 +204,7 @@ function skipAll(boots: readonly Boot[], { reason, remedy }: SkipTest): Outcome[
 
 /** Runs the stage. */
 export async function runVmStage(options: VmStageOptions): Promise<Outcome[]> {
-  // Ordinary users do not have these in their path, and some of the programs are there.
-  Deno.env.set("PATH", `${Deno.env.get("PATH") ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`);
+  addSystemPrograms();
   const boots = planBoots(options.filter);
   if (boots.length === 0) return [];
   let machine: Machine;
